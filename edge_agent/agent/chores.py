@@ -1,0 +1,101 @@
+"""What an agent does beside its frames: canaries, life signs, the outbox's gauge, retention, and alerts that nobody will close any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from edge_agent.core.errors import JournalFullError, ModelError, PredictorUnavailableError
+from edge_agent.journal import JournalView
+from edge_agent.publish import agent_heartbeat, agent_started, alert_abandoned
+
+if TYPE_CHECKING:
+    from edge_agent.agent.parts import Parts
+    from edge_agent.config import Settings
+    from edge_agent.core.protocols import Clock, Predictor
+
+log = structlog.get_logger(__name__)
+
+CANARY_EVERY_S = 15.0
+"""Time between canaries: inferences with a known answer."""
+RETRY_EVERY_S = 3.0
+"""Time between canaries while the model is not believed."""
+OUTBOX_EVERY_S = 5.0
+"""Time between looks at the outbox for the metrics."""
+PRUNE_EVERY_S = 3600.0
+"""Time between removals of results older than the retention."""
+
+
+class Chores:
+    """Each method is one task of a running agent."""
+
+    def __init__(self, settings: Settings, parts: Parts, clock: Clock) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._clock = clock
+
+    async def first_answers(self) -> None:
+        """Start every model; one that is away for now is waited for later, one that is wrong ends the agent."""
+        for name, predictor in self._parts.predictors.named.items():
+            try:
+                await predictor.start()
+            except PredictorUnavailableError as error:
+                self._parts.health.models[name] = str(error)
+                log.warning("the model does not answer yet; frames will wait", reason=str(error))
+            else:
+                self._parts.health.models[name] = ""
+
+    async def announce(self) -> None:
+        """Tell that the agent began, and close alerts whose judge was replaced while they were open."""
+        now_ns = self._clock.now_ns()
+        agent = self._settings.agent.name
+        view = JournalView(self._settings.agent.place)
+        judged = {line.name for line in self._parts.lines if line.judge.open_kinds}
+        abandoned = [alert for alert in (await asyncio.to_thread(view.status)).open_alerts if alert["stream"] not in judged]
+        events = [agent_started(agent, now_ns, self._parts.guarantee), *(alert_abandoned(alert, now_ns) for alert in abandoned)]
+        await self._parts.pipeline.insist(lambda: self._parts.journal.append(events))
+        self._parts.publisher.wake()
+
+    async def ask_canaries(self, name: str, predictor: Predictor) -> None:
+        """Believe a model only while it gives the known answer."""
+        doubts = self._parts.health.models
+        while True:
+            await asyncio.sleep(RETRY_EVERY_S if doubts[name] else CANARY_EVERY_S)
+            try:
+                await (predictor.start() if doubts[name] else predictor.check())
+            except (PredictorUnavailableError, ModelError) as error:
+                if doubts[name] != str(error):
+                    log.warning("the model's canary failed", reason=str(error))
+                doubts[name] = str(error)
+            else:
+                if doubts[name]:
+                    log.info("the model answers again", model=name)
+                doubts[name] = ""
+
+    async def beat(self) -> None:
+        """Give a life sign for each stream now and then."""
+        agent = self._settings.agent
+        while True:
+            await asyncio.sleep(agent.heartbeat)
+            standing = self._parts.health.summary()
+            beats = [agent_heartbeat(agent.name, line.name, self._clock.now_ns(), *standing) for line in self._parts.lines]
+            with contextlib.suppress(JournalFullError):  # frames wait for room already, and /readyz says so
+                await self._parts.journal.append(beats)
+                self._parts.publisher.wake()
+
+    async def count_outbox(self) -> None:
+        """Keep the outbox's gauges."""
+        while True:
+            events, oldest_ns = await self._parts.journal.outbox_backlog()
+            self._parts.metrics.outbox(events, None if oldest_ns is None else oldest_ns / 1e9)
+            await asyncio.sleep(OUTBOX_EVERY_S)
+
+    async def prune(self) -> None:
+        """Remove results older than the retention."""
+        while True:
+            with contextlib.suppress(JournalFullError):
+                await self._parts.journal.prune(self._clock.now_ns() - int(self._settings.agent.retention * 1e9))
+            await asyncio.sleep(PRUNE_EVERY_S)

@@ -1,0 +1,179 @@
+"""From settings to parts: which model, calibration, judge and watcher each stream gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from edge_agent import inference
+from edge_agent.agent.broker import broker_settings
+from edge_agent.core.errors import ConfigurationError, ModelError
+from edge_agent.core.naming import NameRule
+from edge_agent.drift import Calibration, DriftSettings, SequentialJudge, load_calibration
+from edge_agent.frames import DecoderPool, completeness
+from edge_agent.pipeline import StreamLine
+from edge_agent.publish import JsonLinesSink, KafkaSink
+from edge_agent.uncertainty import referral_threshold
+from edge_agent.watch import FolderWatcher, WatchSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_agent.config import Settings, StreamSettings
+    from edge_agent.core.protocols import Admissions, Clock, EventSink, FrameReader, KnownFiles, Predictor
+    from edge_agent.core.telemetry import Telemetry
+    from edge_agent.inference import Manifest
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The model a stream asks, as its folder describes it.
+
+    Attributes:
+        folder: the model's folder.
+        manifest: what it promises.
+        calibration: what its frames look like while nothing is wrong; None when it ships without.
+        referral_threshold: entropy above which a frame is referred, nats; None when referral is off.
+    """
+
+    folder: Path
+    manifest: Manifest
+    calibration: Calibration | None
+    referral_threshold: float | None
+
+
+def find_served_model(settings: Settings, stream: StreamSettings) -> ServedModel:
+    """Find and verify a stream's model; raises ModelError or ConfigurationError."""
+    folder = inference.find_model(stream.model.name, settings.agent.model_dirs)
+    manifest = inference.load_manifest(folder)
+    wanted = stream.model.version
+    if wanted is not None and wanted != manifest.version:
+        raise ModelError(
+            f"model {folder}",
+            f"is version {manifest.version}, stream {stream.name} asks for {wanted}",
+            "change model.version or model_dirs",
+        )
+    inference.verify(folder, manifest)
+    calibration = load_calibration(folder / manifest.calibration.file) if manifest.calibration else None
+    if calibration is not None and calibration.model_digest != manifest.onnx.sha256:
+        raise ModelError(f"model {folder}", "its calibration belongs to another graph", "run `model-repo calibrate` for this model")
+    return ServedModel(folder, manifest, calibration, _referral(stream, manifest))
+
+
+def _referral(stream: StreamSettings, manifest: Manifest) -> float | None:
+    coverage = stream.referral.coverage
+    if coverage is None or coverage == 1.0 or not manifest.referral:
+        return None
+    try:
+        return referral_threshold([(point.coverage, point.entropy_threshold) for point in manifest.referral], coverage)
+    except ValueError as error:
+        raise ConfigurationError(f"[stream {stream.name}] referral.coverage", str(error), "choose a coverage within that range") from None
+
+
+def make_judge(stream: StreamSettings, model: ServedModel, state: str | None) -> SequentialJudge:
+    """The stream's judge, continued from `state` where that belongs to this calibration."""
+    judge = SequentialJudge(model.calibration, DriftSettings(stream.drift.false_alarms_per_month, stream.drift.frames_per_hour))
+    if state is not None:
+        try:
+            judge.restore(state)
+        except ValueError as error:
+            log.warning("drift detection starts afresh", stream=stream.name, reason=str(error))
+    return judge
+
+
+class Predictors:
+    """One predictor for all streams that ask the same model in the same place."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, clock: Clock) -> None:
+        self._threads = settings.agent.threads
+        self._telemetry = telemetry
+        self._clock = clock
+        self._made: dict[tuple[Path, str, str | None], Predictor] = {}
+
+    def of(self, stream: StreamSettings, model: ServedModel) -> Predictor:
+        """The stream's predictor, made at its first mention."""
+        key = (model.folder, stream.model.backend, stream.model.url)
+        if key not in self._made:
+            self._made[key] = inference.make_predictor(
+                stream.model.backend,
+                model.folder,
+                url=stream.model.url,
+                version=stream.model.version,
+                threads=self._threads,
+                telemetry=self._telemetry,
+                clock=self._clock,
+            )
+        return self._made[key]
+
+    @property
+    def named(self) -> dict[str, Predictor]:
+        """Each once, by a name that tells two places of one model apart."""
+        return {
+            f"{predictor.model.name} at {url}" if url else predictor.model.name: predictor for (_, _, url), predictor in self._made.items()
+        }
+
+    @property
+    def remote(self) -> dict[str, Predictor]:
+        """Those in another process, whose word alone is not believed: a canary has to ask them again and again."""
+        return {f"{predictor.model.name} at {url}": predictor for (_, _, url), predictor in self._made.items() if url}
+
+
+def make_line(stream: StreamSettings, model: ServedModel, predictor: Predictor, reader: FrameReader, state: str | None) -> StreamLine:
+    """The stream's line through the pipeline."""
+    return StreamLine(
+        name=stream.name,
+        root=stream.path,
+        sample=NameRule.parse(stream.sample),
+        lot=NameRule.parse(stream.lot),
+        reader=reader,
+        predictor=predictor,
+        judge=make_judge(stream, model, state),
+        referral_threshold=model.referral_threshold,
+        calibration_distances=model.calibration.distances if model.calibration else None,
+    )
+
+
+def make_reader(settings: Settings, stream: StreamSettings) -> DecoderPool:
+    """The stream's decoders; times without a zone are read in the stream's."""
+    return DecoderPool(workers=settings.agent.decoders, time_zone=ZoneInfo(stream.time_zone))
+
+
+def make_watcher(
+    stream: StreamSettings, *, once: bool, known: KnownFiles, admissions: Admissions, clock: Clock, telemetry: Telemetry
+) -> FolderWatcher:
+    """The stream's watcher; working off a backlog implies start = beginning."""
+    watch = WatchSettings(
+        stream=stream.name,
+        root=stream.path,
+        include=stream.include,
+        exclude=stream.exclude,
+        observer=stream.observer,
+        start="beginning" if once else stream.start,
+        settle_s=stream.settle,
+        settle_timeout_s=stream.settle_timeout_s,
+        scan_interval_s=stream.scan_interval_s,
+    )
+    return FolderWatcher(watch, known=known, admissions=admissions, is_complete=completeness, clock=clock, telemetry=telemetry)
+
+
+def make_sink(settings: Settings) -> EventSink:
+    """Kafka when it is configured, else JSON Lines files."""
+    broker = broker_settings(settings)
+    return JsonLinesSink(settings.agent.place / "events", settings.agent.retention) if broker is None else KafkaSink(broker)
+
+
+def check_places(settings: Settings) -> None:
+    """Refuse a state directory inside a watched folder: the agent would read its own journal."""
+    state_dir = settings.agent.place
+    for stream in settings.stream:
+        if state_dir.is_relative_to(stream.path):
+            raise ConfigurationError(
+                f"[agent] state_dir = {state_dir}",
+                f"lies inside the folder that stream {stream.name} watches",
+                "choose a folder outside it",
+            )

@@ -1,0 +1,47 @@
+"""How every part stands, for /readyz and for heartbeats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.observe import PartState, overall
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge_agent.pipeline import Pipeline
+    from edge_agent.publish import Publisher
+    from edge_agent.watch import FolderWatcher
+
+
+class Health:
+    """Asks the parts how they stand.
+
+    Attributes:
+        models: for each model, why it is not believed at present, "" when it is.
+    """
+
+    def __init__(self, pipeline: Pipeline, publisher: Publisher, watchers: Sequence[FolderWatcher], models: Mapping[str, str]) -> None:
+        self._pipeline = pipeline
+        self._publisher = publisher
+        self._watchers = watchers
+        self.models = dict(models)
+
+    def parts(self) -> dict[str, PartState]:
+        """Each part's standing; frames that wait make a part unready, events that wait only degrade."""
+        parts = {
+            f"watch {watcher.stream}": PartState("ok" if watcher.state.watching else "unready", watcher.state.reason)
+            for watcher in self._watchers
+        }
+        for name, reason in self.models.items():
+            parts[f"model {name}"] = PartState("unready" if reason else "ok", reason)
+        for name, reason in self._pipeline.waiting_for.items():
+            parts[name] = PartState("unready", reason)
+        parts.setdefault("journal", PartState("ok"))
+        parts["events"] = PartState("ok" if self._publisher.state.ok else "degraded", self._publisher.state.reason)
+        return parts
+
+    def summary(self) -> tuple[str, str]:
+        """The whole's standing, and the reasons of the parts that are not well, in one line."""
+        parts = self.parts()
+        return overall(parts.values()), "; ".join(f"{name}: {part.reason}" for name, part in parts.items() if part.state != "ok")

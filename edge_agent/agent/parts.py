@@ -1,0 +1,83 @@
+"""An agent's parts, built in the order in which they need each other and released in the opposite one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent import __version__
+from edge_agent.agent.compose import Predictors, find_served_model, make_line, make_reader, make_sink, make_watcher
+from edge_agent.agent.health import Health
+from edge_agent.journal import Journal
+from edge_agent.observe import HealthServer, Metrics, Watchdog
+from edge_agent.pipeline import Pipeline
+from edge_agent.publish import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AsyncExitStack
+
+    from edge_agent.config import Settings
+    from edge_agent.core.event import Event
+    from edge_agent.core.protocols import Clock
+    from edge_agent.pipeline import StreamLine
+    from edge_agent.watch import FolderWatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running agent is made of."""
+
+    journal: Journal
+    publisher: Publisher
+    predictors: Predictors
+    lines: tuple[StreamLine, ...]
+    pipeline: Pipeline
+    watchers: tuple[FolderWatcher, ...]
+    metrics: Metrics
+    watchdog: Watchdog
+    health: Health
+    server: HealthServer
+
+    @property
+    def guarantee(self) -> str:
+        """What false-alarm rate the judges promise, or why they cannot."""
+        return " ".join(sorted({line.judge.guarantee for line in self.lines}))
+
+
+async def assemble(
+    settings: Settings, *, once: bool, on_event: Callable[[Event], None] | None, clock: Clock, release: AsyncExitStack
+) -> Parts:
+    """Build every part; `release` lets go of what was taken, also when a later part cannot be had. Raises EdgeAgentError."""
+    models = {stream.name: find_served_model(settings, stream) for stream in settings.stream}
+    sink = make_sink(settings)
+    release.push_async_callback(sink.close)
+    triton = any(stream.model.backend == "triton" for stream in settings.stream)
+    metrics = Metrics([stream.name for stream in settings.stream], sink.name, __version__, triton=triton)
+    journal = await Journal.open(settings.agent.place, clock=clock)
+    release.push_async_callback(journal.close)
+    predictors = Predictors(settings, metrics, clock)
+    publisher = Publisher(journal, sink, clock, metrics)
+    lines: list[StreamLine] = []
+    for stream in settings.stream:
+        model = models[stream.name]
+        reader = make_reader(settings, stream)
+        release.push_async_callback(reader.close)
+        line = make_line(stream, model, predictors.of(stream, model), reader, await journal.drift_state(stream.name))
+        metrics.model(stream.name, model.manifest.name, model.manifest.version, model.manifest.onnx.sha256)
+        metrics.open_episodes(stream.name, line.judge.open_kinds)
+        lines.append(line)
+    for predictor in predictors.named.values():
+        release.push_async_callback(predictor.stop)
+    pipeline = Pipeline(settings.agent.name, lines, journal, clock, metrics, publisher.wake, on_event, settings.agent.decoders)
+    watchers = tuple(
+        make_watcher(stream, once=once, known=journal, admissions=pipeline, clock=clock, telemetry=metrics) for stream in settings.stream
+    )
+    watchdog = Watchdog(clock)
+    health = Health(pipeline, publisher, watchers, dict.fromkeys(predictors.named, "it has not been asked yet"))
+    server = HealthServer(settings.http, metrics, health.parts, watchdog)
+    await server.start()
+    release.push_async_callback(server.close)
+    for watcher in watchers:
+        await watcher.prepare()
+    return Parts(journal, publisher, predictors, tuple(lines), pipeline, watchers, metrics, watchdog, health, server)

@@ -1,0 +1,75 @@
+"""`edge-agent status`: how an agent on this machine stands."""
+
+from __future__ import annotations
+
+import typer
+
+from edge_agent.cli.options import ConfigOption
+
+
+def command(
+    config: ConfigOption = None,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    frames: int = typer.Option(5, min=0, help="How many of the newest frames to show."),
+) -> None:
+    """Show what became of the files, open alerts, and events that still wait, from the journal.
+
+    Example: edge-agent status --json
+    """
+    import dataclasses
+    import json
+
+    from edge_agent.config import find_configuration, load_settings
+    from edge_agent.journal import JournalView
+
+    view = JournalView(load_settings(find_configuration(config)).agent.place)
+    status = view.status()
+    newest = view.last_frames(frames)
+    if as_json:
+        typer.echo(json.dumps({**dataclasses.asdict(status), "last_frames": newest}, indent=2, default=str))
+        return
+    _show(status, newest)
+
+
+def _show(status, newest) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - typed in a verb's body, whose imports are late
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # nobody folds lines that another program reads
+
+    def when(ns: int | None) -> str:
+        return "-" if ns is None else datetime.fromtimestamp(ns / 1e9, UTC).isoformat(" ", "seconds")
+
+    streams = Table("stream", "known files", "pending", "outcomes", "frames", "newest frame (UTC)", title="Streams")
+    for stream in status.streams:
+        outcomes = ", ".join(f"{number} {outcome}" for outcome, number in sorted(stream.outcomes.items())) or "-"
+        streams.add_row(
+            stream.stream, str(stream.known_files), str(stream.pending), outcomes, str(stream.frames), when(stream.last_frame_time_ns)
+        )
+    console.print(streams)
+    if newest:
+        table = Table("path", "frame", "sample", "lot", "confidence", "entropy (nats)", "distance", "referred", title="Newest frames")
+        for frame in newest:
+            table.add_row(
+                escape(frame["path"]),
+                str(frame["frame_index"]),
+                escape(frame["sample"] or "-"),
+                escape(frame["lot"]),
+                f"{frame['confidence']:.3f}",
+                f"{frame['entropy']:.3f}",
+                f"{frame['distance']:.2f}",
+                "yes" if frame["referred"] else "",
+            )
+        console.print(table)
+    for alert in status.open_alerts:
+        about = escape(f"{alert['kind']} on {alert['stream']} since {alert['onset_path']}: {alert['reason']}")
+        console.print(f"[bold red]open alert[/] {about}")
+        console.print(f"  what to do: {escape(alert['action'])}")
+    if not status.open_alerts:
+        console.print("No open alerts.")
+    console.print(f"Events that wait for their sink: {status.unsent_events}, the oldest since {when(status.oldest_unsent_ns)}.")

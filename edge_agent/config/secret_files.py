@@ -1,0 +1,42 @@
+"""Secrets that stand in files of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from edge_agent.config.settings import Settings
+from edge_agent.core.errors import ConfigurationError
+
+LONGEST_BYTES = 4096
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """`settings` with what is in the secret files in place of their names, so that a log can blank it; raises ConfigurationError."""
+    http, kafka = settings.http, settings.kafka
+    if http.token_file is not None:
+        token = read_secret("[http] token_file", http.token_file)
+        http = http.model_copy(update={"token": SecretStr(token), "token_file": None})
+    if kafka is not None and kafka.sasl_password_file is not None:
+        password = read_secret("[kafka] sasl_password_file", kafka.sasl_password_file)
+        kafka = kafka.model_copy(update={"sasl_password": SecretStr(password), "sasl_password_file": None})
+    return settings.model_copy(update={"http": http, "kafka": kafka})
+
+
+def read_secret(setting: str, path: Path) -> str:
+    """The text in `path` without the white space around it; raises ConfigurationError, which names `setting`."""
+    thing = f"{setting} = {path}"
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST_BYTES + 1)
+        secret = content.decode("utf-8-sig").strip()
+    except OSError as error:
+        raise ConfigurationError(thing, f"it cannot be read ({error.strerror})", "check the path and its permissions") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(thing, "it is not UTF-8 text", "write the secret, and nothing else, into it as UTF-8") from None
+    if not secret:
+        raise ConfigurationError(thing, "it is empty", "write the secret, and nothing else, into it")
+    if len(content) > LONGEST_BYTES:
+        raise ConfigurationError(thing, f"it is longer than {LONGEST_BYTES} bytes", "write the secret, and nothing else, into it")
+    return secret

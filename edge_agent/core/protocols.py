@@ -1,0 +1,164 @@
+"""The seams between rooms: what each part promises the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge_agent.core.event import OutboxRow
+    from edge_agent.core.frame import FileIdentity, Frame, SettledFile
+    from edge_agent.core.prediction import ModelIdentity, Prediction
+    from edge_agent.core.verdict import Kind, Observation, Verdict
+
+
+class Clock(Protocol):
+    """Time, injected so that a test can turn it by hand."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+
+class KnownFiles(Protocol):
+    """What the journal knows of a stream's files."""
+
+    def in_directory(self, stream: str, directory: str) -> Mapping[str, tuple[int, int]]:
+        """Map each known file's name in `directory` ("" is the root) to (size, mtime_ns); blocking, safe from any thread."""
+        ...
+
+    def begun(self, stream: str) -> bool:
+        """Whether an earlier run has taken stock of this stream's folder; blocking, safe from any thread."""
+        ...
+
+
+class Predictor(Protocol):
+    """Answers frames with every member's probabilities."""
+
+    @property
+    def model(self) -> ModelIdentity:
+        """Which model answers."""
+        ...
+
+    async def start(self) -> None:
+        """Load or connect and run the canary; raise ModelError or PredictorUnavailableError."""
+        ...
+
+    async def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
+        """Answer `frames` in order; raise PredictorUnavailableError when the same call may succeed later."""
+        ...
+
+    async def check(self) -> None:
+        """Run the canary, an inference with a known answer; raise PredictorUnavailableError or ModelError."""
+        ...
+
+    async def stop(self) -> None:
+        """Release what `start` took."""
+        ...
+
+
+class Judge(Protocol):
+    """A stream's drift detector: no clock, no I/O; a restart between any two frames changes nothing."""
+
+    def update(self, observation: Observation) -> Verdict:
+        """Take one frame, in sequence order."""
+        ...
+
+    def to_json(self) -> str:
+        """The whole state, at most a few KB."""
+        ...
+
+    def restore(self, state: str) -> None:
+        """Continue from what `to_json` gave; raise ValueError for a state of another calibration."""
+        ...
+
+    @property
+    def open_kinds(self) -> list[Kind]:
+        """The kinds of the episodes that are open now."""
+        ...
+
+    @property
+    def guarantee(self) -> str:
+        """One sentence: what false-alarm rate is promised, or why none can be."""
+        ...
+
+
+class Outbox(Protocol):
+    """The journal's unsent events."""
+
+    @property
+    def journal_id(self) -> str:
+        """Identifies the journal; a cursor of another journal is never applied."""
+        ...
+
+    async def unsent(self, limit: int) -> list[OutboxRow]:
+        """The oldest unsent rows, in order."""
+        ...
+
+    async def mark_published(self, up_to: int) -> None:
+        """Every row with seq <= `up_to` has been acknowledged."""
+        ...
+
+    async def last_seq(self) -> int:
+        """The largest seq ever given, 0 for none."""
+        ...
+
+
+class EventSink(Protocol):
+    """Where events go: Kafka, or a JSON Lines log."""
+
+    @property
+    def name(self) -> str:
+        """The value of the metric label `sink`."""
+        ...
+
+    async def recover(self, journal_id: str, last_seq: int) -> int:
+        """Connect, fence any earlier producer, and return the last seq of this journal that is durably published.
+
+        Raises SinkUnavailableError to be tried again; JournalError when the sink is ahead of the journal.
+        """
+        ...
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Make `rows` durable, all or none; after SinkUnavailableError call `recover` before the next."""
+        ...
+
+    async def close(self) -> None:
+        """Let go within a few seconds, whatever the peer does."""
+        ...
+
+
+class FrameReader(Protocol):
+    """Turns a settled file into frames."""
+
+    async def read(self, path: str, name: str) -> list[Frame]:
+        """Decode the file at absolute `path`; `name` is what errors call it.
+
+        Raises FrameRejectedError, or another EdgeAgentError when the same file may be tried again.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop the decoders."""
+        ...
+
+
+class Admissions(Protocol):
+    """Takes settled files from a watcher."""
+
+    async def admit(self, files: Sequence[SettledFile]) -> None:
+        """Journal `files` in this order; waits while the pipeline has enough to do."""
+        ...
+
+    async def adopt(self, stream: str, files: Sequence[FileIdentity]) -> None:
+        """Journal files that were there before the stream began, so that they are known and never read."""
+        ...
+
+    async def begin(self, stream: str) -> None:
+        """Journal that stock was taken: from now on every unknown file is new."""
+        ...

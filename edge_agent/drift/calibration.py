@@ -1,0 +1,140 @@
+"""The calibration artefact: what a model's frames look like, lot by lot, while nothing is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edge_agent.core.errors import ModelError
+from edge_agent.drift.components import COMPONENTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+SAMPLES_FOR_A_GUARANTEE = 6
+"""Independent samples a lot needs before a false-alarm rate can be promised; 16 are recommended."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Sorted = Annotated[tuple[Number, ...], Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Spread(_Part):
+    """One component's usual place and spread within one lot, in the component's own unit.
+
+    Attributes:
+        centre: mean over samples of the sample means.
+        within: standard deviation of frames around their sample's mean.
+        between: standard deviation of sample means, inflated for the few samples it was estimated from.
+        contrast: standard deviation of the mean of 8 frames less the mean of the sample's first 8.
+    """
+
+    centre: Number
+    within: Positive
+    between: Positive
+    contrast: Positive
+
+
+class Signature(_Part):
+    """What a known change of the acquisition does to a lot's components.
+
+    Attributes:
+        change: what was changed, in words.
+        strength: how much of it; for a filament change 1 is the paper's.
+        shift: mean shift of each component, in the component's own unit.
+    """
+
+    change: str
+    strength: Number
+    shift: tuple[Number, ...]
+
+
+class LotCalibration(_Part):
+    """One lot.
+
+    Attributes:
+        samples: independent samples that the network's components were calibrated on.
+        acquisition_samples: independent samples behind the acquisition statistics.
+        frames: frames of those `samples`.
+        distance, entropy, mutual_information: the frames' scores, ascending.
+        spread: by component.
+        limit_fraction: largest fraction of pixels at a limit of the detector's range that a good frame showed.
+        signatures: what known changes of the acquisition would do.
+    """
+
+    samples: Annotated[int, Field(gt=0)]
+    acquisition_samples: Annotated[int, Field(gt=0)]
+    frames: Annotated[int, Field(gt=0)]
+    distance: Sorted
+    entropy: Sorted
+    mutual_information: Sorted
+    spread: dict[str, Spread]
+    limit_fraction: Annotated[float, Field(ge=0, le=1)]
+    signatures: tuple[Signature, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if set(self.spread) != set(COMPONENTS):
+            raise ValueError(f"spread must name exactly {', '.join(COMPONENTS)}")
+        for name in ("distance", "entropy", "mutual_information"):
+            table = getattr(self, name)
+            if any(later < earlier for earlier, later in itertools.pairwise(table)):
+                raise ValueError(f"{name} must ascend")
+        if any(len(signature.shift) != len(COMPONENTS) for signature in self.signatures):
+            raise ValueError(f"a signature needs {len(COMPONENTS)} shifts")
+        return self
+
+
+class Calibration(_Part):
+    """What belongs beside a served model so that its scores mean something.
+
+    Attributes:
+        model_digest: SHA-256 of the ONNX graph it was measured with.
+        members: ensemble members that answered.
+        lots: by name.
+        source: where the frames came from, in words.
+    """
+
+    schema_version: Literal[1] = 1
+    model_digest: str
+    members: Annotated[int, Field(gt=0)]
+    lots: Annotated[dict[str, LotCalibration], Field(min_length=1)]
+    source: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the artefact's content, hexadecimal."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def distances(self) -> dict[str, NDArray[np.float64]]:
+        """Each lot's calibration distances, ascending, for conformal p-values."""
+        return {name: np.asarray(lot.distance, dtype=np.float64) for name, lot in self.lots.items()}
+
+    @property
+    def scarce(self) -> dict[str, int]:
+        """Lots with too few independent samples for a guarantee, with how many they have."""
+        return {name: lot.samples for name, lot in sorted(self.lots.items()) if lot.samples < SAMPLES_FOR_A_GUARANTEE}
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration; raises ModelError when it is absent or of another form."""
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(str(path), f"cannot be read ({error.strerror})", "copy the whole model folder again") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise ModelError(str(path), f"{place}: {first['msg']}", "calibrate the model again with this release of model-repo") from error

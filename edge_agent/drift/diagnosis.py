@@ -1,0 +1,155 @@
+"""What a change seems to be: its kind, how sure that is, and the words for it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.core.verdict import Kind
+from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
+from edge_agent.drift.evidence import recent_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge_agent.drift.evidence import Evidence
+    from edge_agent.drift.tables import LotTable, Vector
+
+    Recent = Sequence[tuple[str, list[float]]]
+
+STANDARD = "Image the reference standard"
+ACTIONS = {
+    Kind.ACQUISITION_CHANGE: f"{STANDARD}; check filament, gain and focus; then re-base, or add to training by augmentation.",
+    Kind.UNSEEN_LOT: f"Hold the predictions and send the sample for testing; add the lot as a class if it is new. {STANDARD} as well.",
+    Kind.UNRELATED: f"Discard these frames: they show none of the known lots. {STANDARD} before going on.",
+    Kind.DETECTOR_FAULT: f"Stop imaging and call service. {STANDARD} when the detector is back.",
+    Kind.DEGRADED: f"Restart the model so that every member answers; until then only acquisition is judged. {STANDARD} if this persists.",
+    Kind.UNDETERMINED: f"{STANDARD} and image the sample again; the frames alone do not tell what changed.",
+}
+"""What a lab does about each kind (Zhang, Kailkhura & Han 2021, "different types of shifts")."""
+
+EXPLAINED = 0.6
+"""Share of a sample's deviation that a known change must account for."""
+UNEXPLAINED = 12.0
+"""And the most it may leave: the 90 % point of chi-squared with seven degrees of freedom."""
+FAR = 3.0
+"""Standard deviations from which a component is out of place, once an alarm says that something is."""
+NOTICED = 1.5
+"""Standard deviations above the usual from which the network, too, notices a change that no acquisition explains."""
+ASSORTED = 8.0
+"""Within-sample variance of the acquisition, over the largest of any lot, from which frames have nothing in common."""
+SIGNATURE_ERROR = 0.3
+"""A known change's shift differs from sample to sample by about this share."""
+
+
+SUBJECTS = {
+    "entropy": "The entropy of the ensemble's answer",
+    "mutual_information": "The disagreement between the members",
+    "distance": "The distance from every lot the network knows",
+    "mean": "The brightness",
+    "log_sigma": "The contrast",
+    "log_noise": "The noise",
+    "log_sharpness": "The sharpness",
+}
+LAYERS = {
+    "sample": "in this sample",
+    "frames": "in two single frames",
+    "stream": "over several samples",
+    "contrast": "since this sample's first frames",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A kind with its confidence; `strength` and `change` name the acquisition change it resembles, if any."""
+
+    kind: Kind
+    confidence: float
+    change: str = ""
+    strength: float = 0.0
+
+
+def diagnose(recent: Recent, tables: Mapping[str, LotTable]) -> Diagnosis:
+    """Tell kinds apart from the last frames of a sample: lot and standardised components each.
+
+    In order: frames that have nothing in common; what a known change of the acquisition explains; what the network finds
+    far from every lot, or notices beside a change that no acquisition explains; any other change of the acquisition.
+    """
+    assorted = dispersion(recent, tables)
+    table, mean, variances = common_place(recent, tables)
+    change, strength, explained, left = nearest_change(mean, variances, table)
+    if assorted > ASSORTED:
+        return Diagnosis(Kind.UNRELATED, _sure(assorted / ASSORTED))
+    if explained >= EXPLAINED and left <= UNEXPLAINED:
+        return Diagnosis(Kind.ACQUISITION_CHANGE, _sure(1.5 * explained / EXPLAINED), change, strength)
+    far = max(mean[place] / math.sqrt(variances[place]) for place in NETWORK)
+    strange = max(abs(mean[place]) / math.sqrt(variances[place]) for place in ACQUISITION)
+    if far > FAR or (strange > FAR and far > NOTICED):
+        return Diagnosis(Kind.UNSEEN_LOT, _sure(far / NOTICED))
+    if strange > FAR:
+        return Diagnosis(Kind.ACQUISITION_CHANGE, 0.5)
+    return Diagnosis(Kind.UNDETERMINED, 0.5)
+
+
+def common_place(recent: Recent, tables: Mapping[str, LotTable]) -> tuple[LotTable, Vector, list[float]]:
+    """The commonest lot's table, the mean of its frames, and that mean's variance under calibration."""
+    lot = Counter(name for name, _ in recent).most_common(1)[0][0]
+    alike = [held for held in recent if held[0] == lot]
+    table = tables[lot]
+    return table, recent_mean(alike), [shared + (1.0 - shared) / len(alike) for shared in table.shared]
+
+
+def dispersion(recent: Recent, tables: Mapping[str, LotTable]) -> float:
+    """Mean over channel A of the frames' variance around their mean, over the largest calibrated variance within a sample."""
+    if len(recent) < 2:
+        return 0.0
+    frames = [tables[lot].restore(vector) for lot, vector in recent]
+    ratios = []
+    for place in ACQUISITION:
+        middle = sum(frame[place] for frame in frames) / len(frames)
+        variance = sum((frame[place] - middle) ** 2 for frame in frames) / (len(frames) - 1)
+        ratios.append(variance / max(table.within[place] for table in tables.values()) ** 2)
+    return sum(ratios) / len(ratios)
+
+
+def nearest_change(mean: Vector, variances: Sequence[float], table: LotTable) -> tuple[str, float, float, float]:
+    """The known change nearest to a sample's deviation, its strength, the share of the deviation it explains, and what it leaves."""
+    nothing = sum(value**2 / variance for value, variance in zip(mean, variances, strict=True))
+    best, best_change, best_strength = math.inf, "", 0.0
+    for path in table.changes:
+        for strength, place in _along(path.strengths, path.places):
+            size = sum(
+                (value - shift) ** 2 / (variance + (SIGNATURE_ERROR * shift) ** 2)
+                for value, shift, variance in zip(mean, place, variances, strict=True)
+            )
+            if size < best:
+                best, best_change, best_strength = size, path.change, strength
+    return best_change, round(best_strength, 2), max(0.0, 1.0 - best / nothing) if nothing > 0 else 0.0, best
+
+
+def words(evidence: Evidence, size: float, table: LotTable, diagnosis: Diagnosis) -> str:
+    """One sentence: which component left its normal range, by how much, and what that resembles."""
+    name = COMPONENTS[evidence.place]
+    amount = f"{abs(size):.1f} standard deviations {'above' if size > 0 else 'below'} what {table.lot} frames show"
+    factor = math.exp(min(9.0, abs(size) * table.scale[evidence.place]))
+    relative = name.startswith("log_") and factor < 100.0 and evidence.layer in {"sample", "frames"}
+    times = f" ({factor:.1f} times {'more' if size > 0 else 'less'} than usual)" if relative else ""
+    like = f"; it resembles a {diagnosis.change} of strength {diagnosis.strength:.1f}" if diagnosis.change else ""
+    return f"{SUBJECTS[name]} {LAYERS[evidence.layer]} is {amount}{times}{like}."
+
+
+def _along(strengths: Sequence[float], places: Sequence[Vector]) -> list[tuple[float, Vector]]:
+    """Five points on each stretch of a path."""
+    points = []
+    for begin, end, first, last in zip(strengths, strengths[1:], places, places[1:], strict=False):
+        for part in (0.2, 0.4, 0.6, 0.8, 1.0):
+            place = tuple(low + part * (high - low) for low, high in zip(first, last, strict=True))
+            points.append((begin + part * (end - begin), place))
+    return points
+
+
+def _sure(excess: float) -> float:
+    """From how far a rule's limit is passed to a confidence between 0.5 and 0.99."""
+    return round(min(0.99, 1.0 - 0.5 / max(excess, 1.0)), 2)

@@ -1,0 +1,207 @@
+"""Fits a calibration, conservatively: few samples mean wide spreads, never narrow ones."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from edge_agent.drift.calibration import Calibration, LotCalibration, Signature, Spread
+from edge_agent.drift.components import COMPONENTS, NETWORK, component_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from edge_agent.core.frame import AcquisitionStatistics
+    from edge_agent.core.prediction import Score
+
+BLOCK = 8
+"""Frames in either half of a within-sample contrast."""
+FEWEST_DEGREES = 3
+"""Below this many degrees of freedom a lot's own between-sample spread is not believed without the other lots'."""
+FLOOR = {"mean": 0.01, "log_sigma": 0.03, "log_noise": 0.03, "log_sharpness": 0.03, "distance": 0.05}
+"""Spreads below these are better than any instrument repeats itself; entropies' logarithms take 0.1."""
+CHI2_LOWER_TENTH = (
+    0.01579, 0.21072, 0.58437, 1.06362, 1.61031, 2.20413, 2.83311, 3.48954, 4.16816, 4.86518,
+    5.57778, 6.30380, 7.04150, 7.78953, 8.54676, 9.31224, 10.08519, 10.86494, 11.65091, 12.44261,
+)  # fmt: skip
+"""Lower 10 % point of chi-squared with 1, 2, ... degrees of freedom."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFrame:
+    """One frame known to be normal; frames of one sample come in the order they were taken.
+
+    Attributes:
+        lot: the true lot.
+        group: what is independent of every other group (a spot, a specimen, a scan).
+        sample: one visit of the stage; several samples may share a group.
+        score: None for a frame the network was trained on: then only its acquisition counts.
+        statistics: of the full-resolution frame.
+    """
+
+    lot: str
+    group: str
+    sample: str
+    score: Score | None
+    statistics: AcquisitionStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class AlteredFrames:
+    """The same scored calibration frames under a known change of the acquisition."""
+
+    change: str
+    strength: float
+    frames: Sequence[CalibrationFrame]
+
+
+def fit_calibration(
+    frames: Iterable[CalibrationFrame], altered: Iterable[AlteredFrames] = (), *, model_digest: str, members: int, source: str
+) -> Calibration:
+    """Fit every lot's tables, spreads and signatures; raise ValueError when no frame has a score."""
+    by_lot: dict[str, list[CalibrationFrame]] = defaultdict(list)
+    for frame in frames:
+        by_lot[frame.lot].append(frame)
+    unscored = sorted(lot for lot, held in by_lot.items() if all(frame.score is None for frame in held))
+    if not by_lot or unscored:
+        raise ValueError(f"no scored frames of {', '.join(unscored) or 'any lot'}: calibrate on frames the network was not trained on")
+    values = {lot: [_Samples.of(held, place) for place in range(len(COMPONENTS))] for lot, held in sorted(by_lot.items())}
+    pooled = [_pool([values[lot][place] for lot in values]) for place in range(len(COMPONENTS))]
+    changes = list(altered)
+    return Calibration(
+        model_digest=model_digest,
+        members=members,
+        source=source,
+        lots={lot: _fit_lot(by_lot[lot], values[lot], pooled, _signatures(lot, by_lot[lot], changes)) for lot in values},
+    )
+
+
+def _fit_lot(
+    frames: list[CalibrationFrame], values: list[_Samples], pooled: list[_Pooled], signatures: tuple[Signature, ...]
+) -> LotCalibration:
+    scores = [frame.score for frame in frames if frame.score is not None]
+    return LotCalibration(
+        samples=len({frame.group for frame in frames if frame.score is not None}),
+        acquisition_samples=len({frame.group for frame in frames}),
+        frames=len(scores),
+        distance=tuple(sorted(round(score.distance, 6) for score in scores)),
+        entropy=tuple(sorted(round(score.entropy, 6) for score in scores)),
+        mutual_information=tuple(sorted(round(score.mutual_information, 6) for score in scores)),
+        spread={name: values[place].spread(pooled[place], FLOOR.get(name, 0.1)) for place, name in enumerate(COMPONENTS)},
+        limit_fraction=round(max(frame.statistics.low_fraction + frame.statistics.high_fraction for frame in frames), 6),
+        signatures=signatures,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pooled:
+    """Variance between samples over all lots, and its degrees of freedom."""
+
+    between: float
+    degrees: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """One component in one lot: every sample's frames, in order, and the number of independent groups."""
+
+    frames: tuple[tuple[float, ...], ...]
+    groups: int
+
+    @classmethod
+    def of(cls, frames: list[CalibrationFrame], place: int) -> _Samples:
+        samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+        groups = set()
+        for frame in frames:
+            value = _value(frame, place)
+            if value is not None:
+                samples[frame.group, frame.sample].append(value)
+                groups.add(frame.group)
+        return cls(tuple(tuple(held) for held in samples.values()), len(groups))
+
+    @property
+    def means(self) -> list[float]:
+        return [fmean(held) for held in self.frames]
+
+    @property
+    def degrees(self) -> int:
+        return len(self.frames) - 1
+
+    @property
+    def between(self) -> float:
+        """Variance of the sample means, which holds a share of the variance within as well: kept, to be on the safe side."""
+        return _variance(self.means) if self.degrees > 0 else 0.0
+
+    def spread(self, pooled: _Pooled, floor: float) -> Spread:
+        within = math.sqrt(fmean([_variance(held) for held in self.frames if len(held) > 1] or [0.0]))
+        if self.degrees >= FEWEST_DEGREES or self.degrees >= pooled.degrees:
+            between, degrees = self.between, self.degrees
+        else:
+            between, degrees = max(self.between, pooled.between), pooled.degrees
+        between = math.sqrt(between * inflation(degrees) * (1.0 + 1.0 / self.groups))
+        expected = math.sqrt(2.0 / BLOCK) * within
+        contrasts = [fmean(held[k : k + BLOCK]) - fmean(held[:BLOCK]) for held in self.frames for k in range(BLOCK, len(held) - BLOCK + 1)]
+        realised = math.sqrt(fmean([contrast**2 for contrast in contrasts] or [0.0]) * inflation(max(1, len(self.frames))))
+        return Spread(
+            centre=round(fmean(self.means), 6),
+            within=round(max(within, floor), 6),
+            between=round(max(between, floor), 6),
+            contrast=round(max(expected, realised, floor), 6),
+        )
+
+
+def inflation(degrees: int) -> float:
+    """Factor on a variance estimated with `degrees` of freedom that covers the true one in 9 cases of 10."""
+    if degrees < 1:
+        return 1.0 / CHI2_LOWER_TENTH[0]
+    if degrees <= len(CHI2_LOWER_TENTH):
+        return degrees / CHI2_LOWER_TENTH[degrees - 1]
+    # Wilson & Hilferty's cube-root approximation, good to a part in a thousand from here on.
+    ninth = 2.0 / (9.0 * degrees)
+    return 1.0 / (1.0 - ninth - 1.2816 * math.sqrt(ninth)) ** 3
+
+
+def _pool(lots: list[_Samples]) -> _Pooled:
+    degrees = sum(max(0, lot.degrees) for lot in lots)
+    total = sum(lot.between * max(0, lot.degrees) for lot in lots)
+    return _Pooled(total / degrees if degrees else 0.0, degrees)
+
+
+def _signatures(lot: str, frames: list[CalibrationFrame], changes: list[AlteredFrames]) -> tuple[Signature, ...]:
+    before = _mean_values(frame for frame in frames if frame.score is not None)
+    found = []
+    for change in changes:
+        after = _mean_values(frame for frame in change.frames if frame.lot == lot)
+        shift = tuple(round(now - then, 6) for now, then in zip(after, before, strict=True))
+        found.append(Signature(change=change.change, strength=change.strength, shift=shift))
+    return tuple(found)
+
+
+def _mean_values(frames: Iterable[CalibrationFrame]) -> list[float]:
+    samples: Mapping[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
+    for frame in frames:
+        if frame.score is None:
+            raise ValueError(f"an altered frame of {frame.lot} has no score")
+        samples[frame.group, frame.sample].append(component_values(frame.score, frame.statistics))
+    means = [[fmean(column) for column in zip(*held, strict=True)] for held in samples.values()]
+    if not means:
+        raise ValueError("a change of the acquisition was shown for some lots only")
+    return [fmean(column) for column in zip(*means, strict=True)]
+
+
+def _value(frame: CalibrationFrame, place: int) -> float | None:
+    if frame.score is not None:
+        return component_values(frame.score, frame.statistics)[place]
+    if place in NETWORK:
+        return None
+    return float(getattr(frame.statistics, COMPONENTS[place]))
+
+
+def _variance(values: Sequence[float]) -> float:
+    if len(values) < 2:
+        return 0.0
+    middle = fmean(values)
+    return sum((value - middle) ** 2 for value in values) / (len(values) - 1)

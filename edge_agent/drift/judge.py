@@ -1,0 +1,277 @@
+"""The first judge: three channels, normalised per lot, two-sided, sample by sample."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.core.verdict import DriftState, Kind, Phase, Verdict
+from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE
+from edge_agent.drift.components import NETWORK, component_values
+from edge_agent.drift.diagnosis import Diagnosis, diagnose, words
+from edge_agent.drift.episode import EVIDENCE_FRAMES, Episode
+from edge_agent.drift.evidence import BLOCK, NOTHING, Sample, Stream
+from edge_agent.drift.references import References
+from edge_agent.drift.tables import LotTable
+from edge_agent.drift.thresholds import DriftSettings, Limits
+
+if TYPE_CHECKING:
+    from edge_agent.core.verdict import EpisodeChange, FrameRef, Observation
+    from edge_agent.drift.calibration import Calibration
+    from edge_agent.drift.evidence import Evidence
+
+STATE_VERSION = 1
+CONFIDENT = 0.9
+"""Without sample names, a predicted lot this probable that differs from the last one begins another sample."""
+FLAT_LOG_SIGMA = -6.2
+"""Logarithm of a standard deviation of 0.2 % of full scale; real frames of empty mount reach down to 1 %."""
+MOSTLY = 0.5
+"""Share of pixels at a limit of the detector's range from which it is blind."""
+FAULTY_FRAMES = 2
+"""Blind frames in a row that make a detector fault; a single one is a blanked beam."""
+DEGRADED_FRAMES = 3
+"""Frames in a row that lacked members."""
+
+
+@dataclass(slots=True)
+class _State:
+    """All that a restart needs."""
+
+    sample: Sample | None = None
+    stream: Stream = field(default_factory=Stream)
+    lot: str = ""
+    last_frames: list[FrameRef] = field(default_factory=list)
+    blind: int = 0
+    lacking: int = 0
+    calm: list[tuple[str, list[float]]] = field(default_factory=list)
+    episode: Episode | None = None
+
+
+class SequentialJudge:
+    """One stream's drift detector: a pure function of its state and the next observation.
+
+    Args:
+        calibration: of the model that answers the stream; None judges nothing and says so.
+        settings: what the lab can bear.
+    """
+
+    def __init__(self, calibration: Calibration | None, settings: DriftSettings | None = None) -> None:
+        self._settings = settings or DriftSettings()
+        self._limits = Limits.of(self._settings)
+        self._calibration = calibration
+        self._tables = {name: LotTable.of(name, lot) for name, lot in calibration.lots.items()} if calibration else {}
+        self._digest = calibration.digest[:16] if calibration else ""
+        self._state = _State()
+
+    @property
+    def guarantee(self) -> str:
+        """What false-alarm rate is promised, or why none can be."""
+        nominal = f"nominally {self._settings.false_alarms_per_month:g} a month at {self._settings.frames_per_hour:g} frames an hour"
+        if self._calibration is None:
+            return "No guarantee: the model ships no calibration, so its frames are scored but not judged."
+        if scarce := self._calibration.scarce:
+            counts = ", ".join(f"{lot} {samples}" for lot, samples in scarce.items())
+            return (
+                f"No false-alarm guarantee can be stated: fewer than {SAMPLES_FOR_A_GUARANTEE} independent calibration samples ({counts}); "
+                f"limits are set for {nominal} under the calibrated model."
+            )
+        return f"Limits are set for {nominal}, as far as samples vary the way the calibration's samples do."
+
+    @property
+    def open_kinds(self) -> list[Kind]:
+        """The kind of the open episode, if one is."""
+        return [self._state.episode.kind] if self._state.episode else []
+
+    def update(self, observation: Observation) -> Verdict:
+        """Take one frame, in sequence order."""
+        table = self._tables.get(observation.declared_lot or observation.score.lot)
+        if table is None or self._calibration is None:
+            return Verdict(0.0, None, DriftState.UNCALIBRATED)
+        state = self._state
+        sample = self._sample(observation)
+        state.last_frames = [*state.last_frames[-(EVIDENCE_FRAMES - 1) :], observation.ref]
+        blind = self._is_blind(observation, table)
+        lacking = observation.score.members_answering < self._calibration.members
+        state.blind = state.blind + 1 if blind else 0
+        state.lacking = state.lacking + 1 if lacking else 0
+        if blind:
+            state.calm = []
+            evidence, z = NOTHING, [0.0] * len(table.centre)
+        else:
+            vector = table.standardise(component_values(observation.score, observation.statistics))
+            if lacking:
+                vector = [0.0 if place in NETWORK else value for place, value in enumerate(vector)]
+            sample.add(table, vector, self._limits.z)
+            if state.episode:
+                state.calm = [*state.calm[-(BLOCK - 1) :], (table.lot, vector)]
+            z = sample.z()
+            evidence = sample.strongest(z, table, self._limits)
+            if state.episode is None:
+                evidence = max(evidence, state.stream.strongest(z, table.lot, self._limits, sample.first), key=lambda sign: sign.ratio)
+        changes = self._go_on(observation, evidence) if state.episode else self._begin(observation, evidence, z)
+        standing = DriftState.ALARM if state.episode else DriftState.IN_CONTROL
+        return Verdict(round(evidence.ratio * self._limits.z, 6), round(self._limits.z, 6), standing, changes)
+
+    def _sample(self, observation: Observation) -> Sample:
+        """The sample this frame belongs to, a new one where the stage has moved on."""
+        state, name = self._state, observation.ref.sample
+        lot = observation.declared_lot or observation.score.lot
+        sure = observation.declared_lot is not None or observation.score.confidence >= CONFIDENT
+        moved = state.sample is None or name != state.sample.name or (name is None and sure and state.lot not in {"", lot})
+        if moved or state.sample is None:
+            if state.sample is not None and state.episode is None:
+                state.stream.end_sample(state.sample, self._limits)
+            state.sample = Sample(name, observation.ref)
+            state.last_frames = []
+            state.lot = ""
+        if sure:
+            state.lot = lot
+        return state.sample
+
+    @staticmethod
+    def _is_blind(observation: Observation, table: LotTable) -> bool:
+        """Pixel rules: more than half the pixels at a limit, or next to no contrast, beyond what this lot ever shows."""
+        statistics = observation.statistics
+        at_limit = statistics.low_fraction + statistics.high_fraction
+        return (at_limit > MOSTLY and at_limit > table.limit_fraction) or statistics.log_sigma < FLAT_LOG_SIGMA
+
+    def _begin(self, observation: Observation, evidence: Evidence, z: list[float]) -> tuple[EpisodeChange, ...]:
+        """Open an episode if something calls for one."""
+        state = self._state
+        if state.sample is None:
+            return ()
+        onset = state.sample.first
+        if state.blind >= FAULTY_FRAMES:
+            onset = state.last_frames[-min(state.blind, len(state.last_frames))]
+            diagnosis, reason = Diagnosis(Kind.DETECTOR_FAULT, 0.99), _blind_reason(observation)
+        elif evidence.ratio >= 1.0:
+            onset = evidence.onset or onset
+            recent = [held for held in state.sample.recent if held[0] in self._tables]
+            diagnosis = diagnose(recent, self._tables)
+            size = evidence.ratio * self._limits.z * evidence.sign if evidence.layer != "stream" else z[evidence.place]
+            reason = words(evidence, size, self._tables[evidence.lot], diagnosis)
+        elif state.lacking >= DEGRADED_FRAMES:
+            diagnosis, reason = Diagnosis(Kind.DEGRADED, 0.99), self._lacking_reason(observation)
+        else:
+            return ()
+        state.episode = Episode(
+            identity=Episode.name_for(observation.ref),
+            revision=0,
+            kind=diagnosis.kind,
+            confidence=diagnosis.confidence,
+            onset=onset,
+            evidence=list(state.last_frames),
+            reason=reason,
+            place=evidence.place,
+            sign=evidence.sign,
+            peak=abs(z[evidence.place]),
+            change=diagnosis.change,
+            strength=diagnosis.strength,
+        )
+        state.calm = []
+        state.stream = Stream()
+        return (state.episode.told(Phase.OPENED),)
+
+    def _go_on(self, observation: Observation, evidence: Evidence) -> tuple[EpisodeChange, ...]:
+        """Look again at an open episode: over, something else, or the same."""
+        state = self._state
+        episode, sample = state.episode, state.sample
+        if episode is None or sample is None:
+            return ()
+        if state.blind >= FAULTY_FRAMES:
+            change = episode.revise(Diagnosis(Kind.DETECTOR_FAULT, 0.99), _blind_reason(observation), observation.ref)
+            return (change,) if change else ()
+        if state.blind == 0 and state.lacking == 0 and episode.is_over(state.calm, self._tables, self._limits):
+            state.episode = None
+            state.sample = Sample(sample.name, observation.ref)
+            state.stream = Stream()
+            return (episode.close("The last frames lie within the normal range again."),)
+        if sample.frames in LOOKS and evidence.ratio >= 1.0:
+            episode.peak = max(episode.peak, min(evidence.ratio * self._limits.z, 2 * self._limits.z))
+            diagnosis = diagnose(sample.recent, self._tables)
+            reason = words(evidence, evidence.ratio * self._limits.z * evidence.sign, self._tables[evidence.lot], diagnosis)
+            change = episode.revise(diagnosis, reason, observation.ref)
+            return (change,) if change else ()
+        return ()
+
+    def _lacking_reason(self, observation: Observation) -> str:
+        promised = self._calibration.members if self._calibration else 0
+        answering = observation.score.members_answering
+        return f"{answering} of {promised} members answer, so entropy and distance cannot be compared with calibration."
+
+    def to_json(self) -> str:
+        """The whole state."""
+        state, references = self._state, References()
+        sample, episode = state.sample, state.episode
+        body: dict[str, Any] = {
+            "version": STATE_VERSION,
+            "calibration": self._digest,
+            "lot": state.lot,
+            "blind": state.blind,
+            "lacking": state.lacking,
+            "last": [references.number(frame) for frame in state.last_frames],
+            "sums": state.stream.sums,
+            "began": state.stream.began,
+            "starts": [references.number(frame) for frame in state.stream.starts],
+            "calm": state.calm,
+            "sample": None
+            if sample is None
+            else [sample.name, references.number(sample.first), sample.frames, sample.total, sample.shared, sample.head, sample.recent],
+            "episode": None
+            if episode is None
+            else {
+                **{name: getattr(episode, name) for name in _PLAIN},
+                "onset": references.number(episode.onset),
+                "evidence": [references.number(frame) for frame in episode.evidence],
+            },
+        }
+        body["frames"] = references.rows()
+        return json.dumps(body, separators=(",", ":"))  # ASCII: it names files, whose names may be no Unicode
+
+    def restore(self, state: str) -> None:
+        """Continue from what `to_json` gave; raise ValueError for a state of another calibration or release."""
+        body = json.loads(state)
+        if not isinstance(body, dict) or body.get("version") != STATE_VERSION:
+            raise ValueError("the drift state was written by another release")
+        if body["calibration"] != self._digest:
+            raise ValueError("the drift state belongs to another calibration")
+        frames = References(body["frames"])
+        sample, episode = body["sample"], body["episode"]
+        self._state = _State(
+            sample=None
+            if sample is None
+            else Sample(sample[0], frames[sample[1]], sample[2], sample[3], sample[4], sample[5], _recent(sample[6])),
+            stream=Stream(body["sums"], body["began"], [frames[number] for number in body["starts"]]),
+            lot=body["lot"],
+            last_frames=[frames[number] for number in body["last"]],
+            blind=body["blind"],
+            lacking=body["lacking"],
+            calm=_recent(body["calm"]),
+            episode=None
+            if episode is None
+            else Episode(
+                **{name: episode[name] for name in _PLAIN if name != "kind"},
+                kind=Kind(episode["kind"]),
+                onset=frames[episode["onset"]],
+                evidence=[frames[number] for number in episode["evidence"]],
+            ),
+        )
+
+
+_PLAIN = ("identity", "revision", "kind", "confidence", "reason", "place", "sign", "peak", "change", "strength", "settled")
+LOOKS = frozenset({3, 4, 6, 8, 12, 16, 24, 32})
+"""Frames of a sample after which an open episode's kind is looked at again."""
+
+
+def _recent(rows: list[list[Any]]) -> list[tuple[str, list[float]]]:
+    return [(lot, vector) for lot, vector in rows]
+
+
+def _blind_reason(observation: Observation) -> str:
+    statistics = observation.statistics
+    share = statistics.low_fraction + statistics.high_fraction
+    if share > MOSTLY:
+        return f"{share:.0%} of the pixels stand at a limit of the detector's range."
+    return f"The frame holds next to no signal: its standard deviation is {math.exp(statistics.log_sigma):.2%} of full scale."

@@ -1,0 +1,9 @@
+"""From a file an instrument wrote to frames: pixels, acquisition, statistics, content hash; or one clear refusal."""
+
+from edge_agent.frames.completeness import Completeness, completeness
+from edge_agent.frames.decode import decode
+from edge_agent.frames.limits import DecodeLimits
+from edge_agent.frames.pool import DecoderPool
+from edge_agent.frames.statistics import content_hash, measure
+
+__all__ = ["Completeness", "DecodeLimits", "DecoderPool", "completeness", "content_hash", "decode", "measure"]

@@ -1,0 +1,135 @@
+"""One file, read once into memory and closed, then decoded from there."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.core.errors import FrameRejectedError
+from edge_agent.core.frame import Frame
+from edge_agent.frames.completeness import ends_early
+from edge_agent.frames.grey import full_scale_of, to_grey
+from edge_agent.frames.limits import DecodeLimits
+from edge_agent.frames.refusal import refuse
+from edge_agent.frames.share import open_shared
+from edge_agent.frames.signature import LONGEST, describe, promised_format, read_format
+from edge_agent.frames.statistics import content_hash, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+    from edge_agent.frames.page import Page
+
+GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
+
+
+def decode(path: str, name: str, limits: DecodeLimits | None = None, time_zone: tzinfo | None = None) -> list[Frame]:
+    """Decode the file at `path`; `name` is what errors call it.
+
+    Args:
+        path: absolute path.
+        name: path relative to the stream.
+        limits: what it may cost; the usual limits when None.
+        time_zone: of times in the file that carry none; UTC when None.
+
+    Raises:
+        FrameRejectedError: with one of QUARANTINE_REASONS as cause.
+    """
+    bounds = limits or DecodeLimits()
+    content = _read_whole(path, name, bounds)
+    form = read_format(content[:LONGEST])
+    if form is None:
+        seems, promised = describe(content[:64]), promised_format(name)
+        if promised is not None:
+            refuse(name, "wrong_type", f"is named as {promised} but is {seems}")
+        refuse(name, "unsupported", f"is {seems}")
+    try:
+        pages = list(_within(name, bounds, _pages(form, content, name, bounds, time_zone)))
+        if pages:
+            return [_finish(page, index, len(pages), name, bounds) for index, page in enumerate(pages)]
+    except FrameRejectedError:
+        raise
+    except MemoryError:
+        refuse(name, "too_large", "needs more memory than a decoder may use")
+    except Exception as error:  # noqa: BLE001 - decoders of others raise anything at all on a damaged file
+        refuse(name, "truncated" if ends_early(form, content) else "decoder_failed", f"{form} cannot be decoded ({_one_line(error)})")
+    if ends_early(form, content):
+        refuse(name, "truncated", f"{form} ends before its first frame")
+    return refuse(name, "unsupported", f"{form} holds no frame")
+
+
+def _read_whole(path: str, name: str, limits: DecodeLimits) -> bytes:
+    """Read and close at once, so that the instrument never finds its file in use."""
+    try:
+        state = os.stat(path)  # noqa: PTH116 - the path may hold what pathlib would normalise away
+        if not stat.S_ISREG(state.st_mode):  # a FIFO would block for ever
+            refuse(name, "unsupported", "is no ordinary file")
+        if state.st_size > limits.file_bytes:
+            refuse(name, "too_large", f"is a file of {state.st_size} bytes, {limits.file_bytes} are allowed")
+        with open_shared(path) as file:
+            content = b""
+            while piece := file.read(min(state.st_size, limits.file_bytes) + 1 - len(content)):
+                content = content + piece if content else piece  # usually one piece; network drives and 2 GiB make more
+    except FrameRejectedError:
+        raise
+    except OSError as error:
+        cause = "vanished" if error.errno in GONE else "unreadable"
+        refuse(name, cause, "is gone" if cause == "vanished" else f"cannot be read ({error.strerror or error})")
+    except ValueError as error:
+        refuse(name, "unreadable", f"cannot be read ({error})")
+    if not content:
+        refuse(name, "empty", "holds no bytes")
+    return content
+
+
+def _pages(form: str, content: bytes, name: str, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
+    if form == "TIFF":
+        from edge_agent.frames.tiff import read_tiff  # noqa: PLC0415 - a decoder loads only what its files need
+
+        return read_tiff(content, name, limits, time_zone)
+    from edge_agent.frames.picture import read_picture  # noqa: PLC0415 - as above
+
+    return read_picture(form, content, name, limits)
+
+
+def _within(name: str, limits: DecodeLimits, pages: Iterator[Page]) -> Iterator[Page]:
+    taken = 0
+    for count, page in enumerate(pages, 1):
+        taken += page.values.nbytes
+        if count > limits.frames:
+            refuse(name, "too_large", f"holds more than {limits.frames} frames")
+        if taken > limits.decoded_bytes:
+            refuse(name, "too_large", f"its frames come to more than {limits.decoded_bytes} bytes")
+        yield page
+
+
+def _finish(page: Page, index: int, count: int, name: str, limits: DecodeLimits) -> Frame:
+    where = f"frame {index}" if count > 1 else "the frame"
+    values = page.values[: page.values.shape[0] - page.bar_rows] if page.bar_rows else page.values
+    height, width = values.shape[:2]
+    if min(height, width) < limits.smallest_px:
+        refuse(name, "too_small", f"{where} is {width} x {height} pixels, at least {limits.smallest_px} a side are needed")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        refuse(name, "not_finite", f"{where} holds values that are not numbers")
+    pixels, note = to_grey(name, values)
+    if not np.isfinite(pixels).all():
+        refuse(name, "not_finite", f"{where} holds values beyond the range of 32-bit floats")
+    if (pixels == pixels[0, 0]).all():
+        refuse(name, "constant", f"every pixel of {where} is {pixels[0, 0]}")
+    scale = full_scale_of(pixels, page.bits)
+    if scale <= 0:
+        refuse(name, "unsupported", f"{where} holds no value above 0")
+    acquisition = page.acquisition
+    if note:
+        acquisition = dataclasses.replace(acquisition, extra={**acquisition.extra, "colour": note})
+    return Frame(pixels, scale, index, count, content_hash(pixels), acquisition, measure(pixels, scale))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

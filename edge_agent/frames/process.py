@@ -1,0 +1,123 @@
+"""One decoder process as its parent sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.frames.pipe import receive, send
+
+if TYPE_CHECKING:
+    from edge_agent.frames.pipe import Request
+
+START_S = 60.0
+LAST_WORDS_S = 1.0
+STOP_S = 5.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+PIPE_BYTES = 1 << 20
+F_SETPIPE_SZ = 1031
+
+
+class DecoderLostError(Exception):
+    """The process ended or was killed while it had a file."""
+
+
+class DecoderProcess:
+    """Starts a process, gives it one file at a time, kills it when it takes too long; blocking, for one thread at a time.
+
+    Raises EdgeAgentError when no process can be started.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "edge_agent.frames.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={**os.environ, **ONE_THREAD},
+                close_fds=True,
+            )
+        except OSError as error:  # no memory, or no process, to be had
+            raise _not_started(error.strerror or str(error)) from None
+        self.late = False
+        self._turn = threading.Lock()
+        if sys.platform == "linux":
+            import fcntl  # noqa: PLC0415 - posix only
+
+            with contextlib.suppress(OSError):  # a frame then passes in a few pieces rather than many
+                fcntl.fcntl(self._stdout, F_SETPIPE_SZ, PIPE_BYTES)
+        try:
+            self._within(START_S, lambda: receive(self._stdout))
+        except DecoderLostError as lost:
+            raise _not_started(str(lost)) from None
+
+    @property
+    def _stdout(self) -> Any:
+        return self._process.stdout
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def decode(self, request: Request) -> Any:
+        """A list of frames, or the FrameRejectedError; raises DecoderLostError."""
+
+        def exchange() -> Any:
+            send(self._process.stdin, request)  # type: ignore[arg-type] # a pipe by the constructor's choice
+            return receive(self._stdout)
+
+        return self._within(request.limits.time_s, exchange)
+
+    def _within(self, seconds: float, exchange: Any) -> Any:
+        self.late = False
+        answered = False
+
+        def too_late() -> None:
+            with self._turn:  # an answer that was just in time must not cost the next file its process
+                if not answered:
+                    self.late = True
+                    self._process.kill()
+
+        timer = threading.Timer(seconds, too_late)
+        timer.daemon = True
+        timer.start()
+        try:
+            answer = exchange()
+            with self._turn:
+                answered = True
+        except (EOFError, OSError, ValueError):
+            with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+                self._process.wait(LAST_WORDS_S)  # it may just be ending: its exit code tells why
+            self.stop()
+            raise DecoderLostError(f"took more than {seconds:g} s" if self.late else f"exit code {self._process.returncode}") from None
+        finally:
+            timer.cancel()
+        return answer
+
+    def kill(self) -> None:
+        """End the process now, from any thread; whoever waits for its answer gets DecoderLostError."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        """End the process and let go of it."""
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired, OSError):  # a hanging drive keeps it, or the clock was set while we slept
+            self._process.wait(STOP_S)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def _not_started(reason: str) -> EdgeAgentError:
+    return EdgeAgentError(
+        "decoder process", f"did not start ({reason})", "look at the memory left, or run `python -m edge_agent.frames.worker`"
+    )

@@ -1,0 +1,55 @@
+"""What both vendors' readers need: numbers with units, and times without a zone."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+UNITS = ("Pa", "V", "A", "m", "s", "X")
+
+
+def to_number(value: object) -> float | None:
+    """A finite number, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def to_base_unit(value: object, unit: str) -> float | None:
+    """A number in V, A, m or s from one with a prefixed unit.
+
+    >>> to_base_unit(25.0, "kV"), to_base_unit("50", "ns"), to_base_unit(3, "parsec")
+    (25000.0, 5e-08, None)
+    """
+    number = to_number(value)
+    if number is None:
+        return None
+    unit = {"Secs": "s", "secs": "s"}.get(unit.strip(), unit.strip())
+    base = next((base for base in UNITS if unit.endswith(base)), None)
+    factor = PREFIXES.get(unit[: -len(base)]) if base else None
+    if factor is None:
+        return None
+    return float(f"{number * factor:.12g}")  # 14.808 mm is 0.014808 m, not 0.014808000000000002
+
+
+def to_utc(text: str, forms: tuple[str, ...], time_zone: tzinfo | None) -> datetime | None:
+    """A time in UTC from local text; None when no form fits."""
+    for form in forms:
+        try:
+            local = datetime.strptime(text.strip(), form)  # noqa: DTZ007 - the zone is put in below
+        except ValueError:
+            continue
+        try:
+            return local.replace(tzinfo=time_zone or UTC).astimezone(UTC)
+        except (OverflowError, ValueError):
+            return None
+    return None

@@ -1,0 +1,195 @@
+"""The ensemble inside the agent's own process, on ONNX Runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ModelError, PredictorUnavailableError
+from edge_agent.core.telemetry import Telemetry
+from edge_agent.inference.answers import FieldBatch, check_shapes
+from edge_agent.inference.canary import canary_difference, canary_fields
+from edge_agent.inference.fields import tile
+from edge_agent.inference.manifest import load_manifest, verify
+from edge_agent.inference.memory import return_free_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_agent.core.frame import Frame
+    from edge_agent.core.prediction import ModelIdentity, Prediction
+    from edge_agent.core.protocols import Clock
+
+FIELDS_A_RUN = 4
+"""Fields the graph takes at once: on a CPU 12 need 120 MB more than 4 and are no faster (tests/benchmarks/bench_inference.py)."""
+
+
+class EmbeddedPredictor:
+    """Answers frames with the model in `folder`, one run at a time on its own thread.
+
+    Args:
+        folder: the model's folder.
+        threads: threads of one run; 0 lets ONNX Runtime take every core.
+        idle_s: seconds without a frame after which the model leaves memory, to be loaded again by the next; None keeps it.
+        telemetry: told of runs in flight and of canaries.
+        clock: dates the canaries.
+        fields_a_run: fields the graph takes at once.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = 0,
+        idle_s: float | None = 300.0,
+        telemetry: Telemetry | None = None,
+        clock: Clock | None = None,
+        fields_a_run: int = FIELDS_A_RUN,
+    ) -> None:
+        self._folder = folder
+        self._manifest = load_manifest(folder)
+        self._threads = threads
+        self._idle_s = idle_s
+        self._telemetry = telemetry or Telemetry()
+        self._clock = clock or SystemClock()
+        self._fields_a_run = fields_a_run
+        self._session: Any = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._in_flight = 0
+        self._stopping = False
+
+    @property
+    def model(self) -> ModelIdentity:
+        """Which model answers."""
+        return self._manifest.identity
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory now."""
+        return self._session is not None
+
+    async def start(self) -> None:
+        """Verify the digests, load the model and run the canary; raise ModelError."""
+        self._stopping = False
+        self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="inference")
+        await self.check()
+
+    async def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
+        """Answer `frames` in order.
+
+        FrameRejectedError names, as `thing`, the content hash of a frame that no member answers; PredictorUnavailableError tells that
+        `stop` came first.
+        """
+        if not frames:
+            return []
+        predictions: list[Prediction] = await self._on_thread(self._predict, frames)
+        return predictions
+
+    async def check(self) -> None:
+        """Run the canary; raise ModelError when this machine does not give the known answer."""
+        difference: float = await self._on_thread(self._canary)
+        tolerance = self._manifest.canary.tolerance
+        if not difference <= tolerance:
+            raise ModelError(
+                f"model {self._manifest.name}",
+                f"its canary differs from the known answer by {difference:.3g}, more than {tolerance:.3g}",
+                "reinstall onnxruntime, or export the model again",
+            )
+        self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
+
+    async def stop(self) -> None:
+        """Release the model and its thread; a run under way ends after the fields it is at."""
+        self._stopping = True
+        self._cancel_idle_timer()
+        if self._executor is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._unload)
+            self._executor.shutdown(wait=False)
+            self._executor = None
+
+    async def _on_thread(self, call: Any, *args: Any) -> Any:
+        if self._executor is None:
+            raise RuntimeError("start the predictor first")
+        loop = asyncio.get_running_loop()
+        self._cancel_idle_timer()
+        self._in_flight += 1
+        self._telemetry.requests_in_flight(self._in_flight)
+        try:
+            return await loop.run_in_executor(self._executor, call, *args)
+        finally:
+            self._in_flight -= 1
+            self._telemetry.requests_in_flight(self._in_flight)
+            if self._idle_s is not None and not self._in_flight and self._executor is not None:
+                self._idle_timer = loop.call_later(self._idle_s, self._executor.submit, self._unload)
+
+    def _cancel_idle_timer(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+
+    def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
+        began = time.perf_counter()
+        batch = FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])
+        probabilities, distances = self._run(batch.fields)
+        return batch.predictions(probabilities, distances, self._manifest, time.perf_counter() - began)
+
+    def _canary(self) -> float:
+        fields = canary_fields(self._manifest.preprocessing.input_px)
+        probabilities, distances = self._run(fields)
+        check_shapes(probabilities, distances, len(fields), self._manifest)
+        return canary_difference(self._manifest.canary, probabilities)
+
+    def _run(self, fields: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._session is None:
+            self._session = open_session(self._folder, self._threads)
+        outputs = self._manifest.outputs
+        names = [outputs.probabilities.name, outputs.distances.name]
+        answers = []
+        for k in range(0, len(fields), self._fields_a_run):
+            if self._stopping:
+                raise PredictorUnavailableError(f"model {self._manifest.name}", "is stopping", "start it again")
+            answers.append(self._session.run(names, {self._manifest.input.name: fields[k : k + self._fields_a_run]}))
+        probabilities, distances = zip(*answers, strict=True)
+        return np.concatenate(probabilities), np.concatenate(distances)
+
+    def _unload(self) -> None:
+        self._session = None
+        gc.collect()
+        return_free_memory()
+
+
+def open_session(folder: Path, threads: int = 0) -> Any:
+    """An ONNX Runtime session on the CPU for the model in `folder`, its digests verified; raise ModelError."""
+    import onnxruntime  # noqa: PLC0415  (120 ms that no other verb should pay)
+
+    manifest = load_manifest(folder)
+    verify(folder, manifest)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    path = folder / manifest.onnx.file
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a class of its own for each way a graph can be wrong
+        raise ModelError(str(path), f"ONNX Runtime refuses it ({error})".replace("\n", " "), "export the model again") from error
+    ins, outs = {t.name for t in session.get_inputs()}, {t.name for t in session.get_outputs()}
+    wanted = {manifest.outputs.probabilities.name, manifest.outputs.distances.name}
+    if ins != {manifest.input.name} or not wanted <= outs:
+        raise ModelError(
+            str(path),
+            f"takes {sorted(ins)} and returns {sorted(outs)}, its manifest names {manifest.input.name} and {sorted(wanted)}",
+            "export the model again so that graph and manifest belong together",
+        )
+    return session

@@ -1,0 +1,9 @@
+"""The agent's memory: admissions, results, drift states and unsent events, in one SQLite file that one agent owns."""
+
+from __future__ import annotations
+
+from edge_agent.journal.commit import Commit, FinishedFile, FrameRecord, Outcome
+from edge_agent.journal.journal import Journal
+from edge_agent.journal.view import JournalStatus, JournalView, StreamStatus
+
+__all__ = ["Commit", "FinishedFile", "FrameRecord", "Journal", "JournalStatus", "JournalView", "Outcome", "StreamStatus"]

@@ -1,0 +1,63 @@
+"""One agent a state directory: an operating-system lock that dies with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from edge_agent.core.errors import ConfigurationError, StateLockedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    LOCKED_BYTE = 1 << 30
+    """Far behind the process id, which others must be able to read."""
+
+    def _take(descriptor: int) -> None:
+        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class StateLock:
+    """Holds `state_dir/lock` until closed; Python's descriptors are not inherited by spawned processes."""
+
+    def __init__(self, state_dir: Path) -> None:
+        path = state_dir / "lock"
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                str(state_dir),
+                f"{path.name} cannot be opened for writing ({error.strerror or error})",
+                "give this user the right to write in that folder, or set [agent] state_dir to one that it may write",
+            ) from error
+        try:
+            _take(self._descriptor)
+        except OSError as error:
+            holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._descriptor)
+            raise StateLockedError(
+                str(state_dir),
+                f"another agent (process {holder}) holds {path}",
+                "stop that agent, or give this one its own [agent] state_dir",
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        # A full disk must not keep the agent from starting: the lock holds without the number too.
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, str(os.getpid()).encode("ascii"))
+
+    def close(self) -> None:
+        """Let another agent in."""
+        os.close(self._descriptor)

@@ -1,0 +1,93 @@
+"""The agent's log on standard error: one form for our lines and for those of the libraries."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+QUIET_LIBRARIES = ("kafka", "uvicorn", "asyncio", "watchdog", "PIL", "tifffile")
+"""Their chatter below warning helps nobody, and kafka's debug lines carry the configuration."""
+SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|credential|api_?key|private_?key", re.IGNORECASE)
+HIDDEN = "**********"
+
+
+def configure_logging(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    format: Literal["console", "json"] = "console",  # noqa: A002 - the setting's own name
+    *,
+    secrets: Sequence[str] = (),
+    stream: TextIO | None = None,
+) -> None:
+    """Send every log line, structlog's and the standard library's, to `stream` (standard error) in one format.
+
+    Args:
+        level: the least grave message that is written.
+        format: lines for people, or one JSON object a line.
+        secrets: values that are blanked wherever they turn up; values under a secret's name always are.
+        stream: where lines go.
+    """
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        hide_secrets,
+    ]
+    ending: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        if format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending]
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Blanking(formatter, tuple(filter(None, secrets))))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.captureWarnings(capture=True)
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # so that a later call takes effect for loggers already made
+    )
+
+
+def hide_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Blank the value of every key that is named like a secret."""
+    for name in line:
+        if SECRET_NAME.search(name):
+            line[name] = HIDDEN
+    return line
+
+
+class _Blanking(logging.Formatter):
+    """Blanks known secret values in finished lines, wherever they came from."""
+
+    def __init__(self, inner: logging.Formatter, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self._inner.format(record)
+        for secret in self._secrets:
+            line = line.replace(secret, HIDDEN)
+        return line

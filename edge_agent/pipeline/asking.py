@@ -1,0 +1,66 @@
+"""Asks the model, with patience: a model that is away keeps frames waiting and blames none of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.core.errors import FrameRejectedError, ModelError, PredictorUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_agent.core.frame import Frame
+    from edge_agent.core.prediction import Prediction
+    from edge_agent.core.protocols import Predictor
+    from edge_agent.pipeline.line import Job
+
+FRAMES_A_REQUEST = 4
+"""Frames that are predicted together at most."""
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+"""Pauses between two tries double up to this one."""
+NO_PIXELS = np.zeros((0, 0), np.uint8)
+"""What is left of a frame's pixels once it is predicted."""
+
+
+async def answer(predictor: Predictor, jobs: list[Job], waits_for: Callable[[str], None]) -> None:
+    """Predict all new frames of `jobs`; a file with a frame that no member answers is rejected, and only that file.
+
+    `waits_for` hears why frames wait, and "" once they do no more.
+    """
+    try:
+        await _answer(predictor, jobs, waits_for)
+    except FrameRejectedError:
+        for job in jobs:  # one frame spoils a request: ask again file by file
+            try:
+                await _answer(predictor, [job], waits_for)
+            except FrameRejectedError as rejected:
+                job.rejected = FrameRejectedError(job.admission.file.path, rejected.cause, rejected.reason, rejected.remedy)
+
+
+async def _answer(predictor: Predictor, jobs: list[Job], waits_for: Callable[[str], None]) -> None:
+    frames = [frame for job in jobs for frame in job.frames[job.known_frames :]]
+    answers: list[Prediction] = []
+    for start in range(0, len(frames), FRAMES_A_REQUEST):
+        answers += await _patiently(predictor, frames[start : start + FRAMES_A_REQUEST], waits_for)
+    for job in jobs:
+        job.predictions, answers = answers[: job.new_frames], answers[job.new_frames :]
+        job.frames = [replace(frame, pixels=NO_PIXELS) for frame in job.frames]
+
+
+async def _patiently(predictor: Predictor, frames: list[Frame], waits_for: Callable[[str], None]) -> list[Prediction]:
+    wait_s = FIRST_WAIT_S
+    while True:
+        try:
+            answers = await predictor.predict(frames)
+        except (PredictorUnavailableError, ModelError) as error:
+            waits_for(str(error))
+            await asyncio.sleep(wait_s)
+            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+        else:
+            waits_for("")
+            return answers

@@ -1,0 +1,267 @@
+"""Carries one stream's files from admission to commit.
+
+Everything before the commit is a pure function of file content, model and drift state: after a crash it is done again.
+Frames are read and predicted concurrently, and judged in the order of their sequence numbers. Streams do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import structlog
+
+from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
+from edge_agent.core.frame import SettleOutcome
+from edge_agent.journal import Commit
+from edge_agent.pipeline.asking import FRAMES_A_REQUEST, answer
+from edge_agent.pipeline.conclude import conclude
+from edge_agent.pipeline.folder import Folder
+from edge_agent.pipeline.line import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from edge_agent.core.frame import Admission, Frame
+    from edge_agent.core.telemetry import Telemetry
+    from edge_agent.journal import Journal
+    from edge_agent.pipeline.conclude import Conclusion
+    from edge_agent.pipeline.line import StreamLine
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+WINDOW = 64
+"""Files of a stream between admission and commit; the rest waits in the journal and in the folder."""
+FILES_A_COMMIT = 64
+"""Files that are committed together at most."""
+DECODED_AHEAD = 4
+"""Decoded files that wait for the model at most: pixels are large, files are patient."""
+AWAY_S = 5.0
+"""Pause between two looks for a folder that is away."""
+
+
+class Surroundings(Protocol):
+    """What a stream's carrier needs of the pipeline around it."""
+
+    agent: str
+    journal: Journal
+    telemetry: Telemetry
+
+    def now_ns(self) -> int:
+        """The time, nanoseconds since the epoch."""
+        ...
+
+    async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Try a write until the journal has room."""
+        ...
+
+    def committed(self, line: StreamLine, concluded: Sequence[tuple[Job, Conclusion]]) -> None:
+        """Hear what became durable."""
+        ...
+
+
+class Carrier:
+    """One stream's files on their way.
+
+    Args:
+        line: the stream's line.
+        around: the pipeline.
+        readers: files that are decoded at a time.
+    """
+
+    def __init__(self, line: StreamLine, around: Surroundings, readers: int) -> None:
+        self._line = line
+        self._around = around
+        self._readers = readers
+        self._admitted = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._window = asyncio.Semaphore(WINDOW)
+        self._in_order: deque[Job] = deque()
+        self._to_read: asyncio.Queue[Job] = asyncio.Queue()
+        self._to_predict: asyncio.Queue[Job] = asyncio.Queue(DECODED_AHEAD)
+        self._fed_up_to = 0
+        self._under_way: dict[int, Job] = {}
+        self._waits = {"read": "", "predict": ""}
+
+    async def run(self) -> None:
+        """Carry frames until cancelled; nothing that was admitted is lost by that."""
+        self._folder = await asyncio.to_thread(Folder, self._line.root)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feed())
+            for _ in range(self._readers):
+                tasks.create_task(self._read())
+            tasks.create_task(self._predict())
+            tasks.create_task(self._predict())
+            tasks.create_task(self._conclude())
+
+    def wake(self) -> None:
+        """Say that files were admitted."""
+        self._admitted.set()
+
+    async def drained(self) -> None:
+        """Wait until everything admitted so far is committed."""
+        async with self._progress:
+            while self._under_way or await self._pending(1):
+                await self._progress.wait()
+
+    @property
+    def waits_for(self) -> str:
+        """What keeps frames waiting, for people; "" when nothing does."""
+        return "; ".join(filter(None, self._waits.values()))
+
+    @property
+    def queues(self) -> dict[str, int]:
+        """Files that wait for each stage."""
+        return {"read": self._to_read.qsize(), "predict": self._to_predict.qsize(), "judge": len(self._in_order)}
+
+    async def _pending(self, limit: int) -> list[Admission]:
+        return await self._around.journal.pending(self._fed_up_to, limit, self._line.name)
+
+    async def _feed(self) -> None:
+        while True:
+            self._admitted.clear()
+            admissions = await self._pending(WINDOW)
+            for admission in admissions:
+                await self._window.acquire()
+                job = Job(admission, self._line, admission.generation)
+                self._in_order.append(job)
+                self._under_way[admission.seq] = job
+                self._fed_up_to = admission.seq
+                await self._start(job)
+            if not admissions:
+                await self._made_progress()
+                await self._admitted.wait()
+
+    async def _start(self, job: Job) -> None:
+        admission = job.admission
+        if admission.outcome is SettleOutcome.COMPLETE:
+            self._to_read.put_nowait(job)
+            return
+        if admission.outcome is SettleOutcome.INCOMPLETE:
+            cause = "incomplete" if admission.file.size else "empty"
+            job.rejected = FrameRejectedError(
+                admission.file.path, cause, admission.detail, "write it again; a new state of it will be read"
+            )
+        await self._finish(job)
+
+    # 3. read
+
+    async def _read(self) -> None:
+        while True:
+            job = await self._to_read.get()
+            began = time.perf_counter()
+            try:
+                job.frames = await self._decode(job.admission.file.path)
+            except FrameRejectedError as rejected:
+                job.rejected = rejected
+                await self._finish(job)
+                continue
+            job.read_s = time.perf_counter() - began
+            self._around.telemetry.stage_time("read", job.read_s)
+            if job.admission.generation > 0:
+                await self._recognise(job)
+            if job.known_frames == len(job.frames):
+                await self._finish(job)
+            else:
+                await self._to_predict.put(job)
+
+    async def _decode(self, name: str) -> list[Frame]:
+        """Read a file; while its whole folder or every decoder is away, wait for that instead of blaming the file."""
+        tried_again = False
+        try:
+            while True:
+                try:
+                    return await self._line.reader.read(str(self._line.root / name), name)
+                except FrameRejectedError as rejected:
+                    if rejected.cause not in {"vanished", "unreadable"}:
+                        raise
+                    if await asyncio.to_thread(self._folder.is_away):
+                        self._wait_for("read", f"{self._line.root} is out of reach")
+                        await asyncio.sleep(AWAY_S)
+                    elif tried_again:
+                        raise
+                    tried_again = True  # the folder may have come back since the file was not found
+                except EdgeAgentError as error:
+                    self._wait_for("read", str(error))
+                    await asyncio.sleep(AWAY_S)
+        finally:
+            self._wait_for("read", "")
+
+    async def _recognise(self, job: Job) -> None:
+        """Keep the generation when a file was only touched, or a stack only grew."""
+        file = job.admission.file
+        async with self._progress:
+            await self._progress.wait_for(lambda: not self._has_predecessor(job))
+        now = tuple(frame.content_hash for frame in job.frames)
+        for generation in range(job.admission.generation - 1, -1, -1):  # some have no frames: kept generations, quarantined content
+            before = await self._around.journal.frame_hashes(file.stream, file.path, generation)
+            if before:
+                if now[: len(before)] == before:
+                    job.generation, job.known_frames = generation, len(before)
+                return
+
+    def _has_predecessor(self, job: Job) -> bool:
+        """Whether an earlier state of the same file is still on its way."""
+        earlier = (other.admission for other in self._under_way.values() if other.admission.seq < job.admission.seq)
+        return any(admission.file.path == job.admission.file.path for admission in earlier)
+
+    # 4. predict
+
+    async def _predict(self) -> None:
+        while True:
+            jobs = [await self._to_predict.get()]
+            while not self._to_predict.empty() and sum(job.new_frames for job in jobs) < FRAMES_A_REQUEST:
+                jobs.append(self._to_predict.get_nowait())
+            began = time.perf_counter()
+            await answer(self._line.predictor, jobs, partial(self._wait_for, "predict"))
+            self._around.telemetry.stage_time("predict", time.perf_counter() - began)
+            for job in jobs:
+                await self._finish(job)
+
+    def _wait_for(self, stage: str, reason: str) -> None:
+        """Note what keeps frames waiting before `stage`, "" when nothing does any more."""
+        if reason and reason != self._waits[stage]:
+            log.warning("frames wait", stream=self._line.name, reason=reason)
+        self._waits[stage] = reason
+
+    # 5-7. score, judge, commit
+
+    async def _finish(self, job: Job) -> None:
+        job.done = True
+        await self._made_progress()
+
+    async def _made_progress(self) -> None:
+        async with self._progress:
+            self._progress.notify_all()
+
+    async def _conclude(self) -> None:
+        while True:
+            async with self._progress:
+                await self._progress.wait_for(lambda: bool(self._in_order) and self._in_order[0].done)
+            jobs: list[Job] = []
+            while self._in_order and self._in_order[0].done and len(jobs) < FILES_A_COMMIT:
+                jobs.append(self._in_order.popleft())
+            await self._commit(jobs)
+
+    async def _commit(self, jobs: list[Job]) -> None:
+        around = self._around
+        began = time.perf_counter()
+        conclusions = [conclude(around.agent, job, around.now_ns()) for job in jobs]
+        judged = time.perf_counter()
+        commit = Commit(
+            files=tuple(conclusion.file for conclusion in conclusions),
+            drift_states={self._line.name: self._line.judge.to_json()},
+            events=tuple(event for conclusion in conclusions for event in conclusion.events),
+        )
+        await around.insist(lambda: around.journal.commit(commit))
+        around.telemetry.stage_time("judge", judged - began)
+        around.telemetry.stage_time("commit", time.perf_counter() - judged)
+        around.committed(self._line, list(zip(jobs, conclusions, strict=True)))
+        for job in jobs:
+            self._window.release()
+            del self._under_way[job.admission.seq]
+        await self._made_progress()

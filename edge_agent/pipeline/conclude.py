@@ -1,0 +1,81 @@
+"""From a file's answers to what the journal keeps and the world is told; pure but for the judge's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.core.clock import utc_of
+from edge_agent.core.frame import SettleOutcome
+from edge_agent.core.verdict import FrameRef, Observation
+from edge_agent.journal import FinishedFile, FrameRecord, Outcome
+from edge_agent.publish import Origin, alert, frame_companion, frame_quarantined, frame_scored
+from edge_agent.uncertainty import score
+
+if TYPE_CHECKING:
+    from edge_agent.core.event import Event
+    from edge_agent.core.frame import Frame
+    from edge_agent.core.prediction import Prediction
+    from edge_agent.core.verdict import Verdict
+    from edge_agent.pipeline.line import Job
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFrame:
+    """One frame's score and verdict, for the metrics."""
+
+    observation: Observation
+    verdict: Verdict
+    members_expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What is to be committed for one file.
+
+    Attributes:
+        file: the journal's record.
+        events: what the world is told, in order.
+        frames: its new frames as judged, in order.
+    """
+
+    file: FinishedFile
+    events: tuple[Event, ...]
+    frames: tuple[JudgedFrame, ...] = ()
+
+
+def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
+    """Score and judge `job`'s new frames, in order; a file that was rejected is quarantined instead."""
+    admission = job.admission
+    origin = Origin(agent, admission.file, job.generation, admission.settled_at_ns, now_ns)
+    if (rejected := job.rejected) is not None:
+        file = FinishedFile(admission, Outcome.QUARANTINED, job.generation, cause=rejected.cause, detail=str(rejected))
+        return Conclusion(file, (frame_quarantined(origin, rejected),))
+    if admission.outcome is SettleOutcome.COMPANION:
+        file = FinishedFile(admission, Outcome.COMPANION, job.generation, detail=admission.detail)
+        return Conclusion(file, (frame_companion(origin, admission.detail),))
+    events: list[Event] = []
+    records: list[FrameRecord] = []
+    judged: list[JudgedFrame] = []
+    for frame, prediction in zip(job.frames[job.known_frames :], job.predictions, strict=True):
+        observation = _observe(job, frame, prediction)
+        verdict = job.line.judge.update(observation)
+        scored = frame_scored(origin, frame, observation, prediction, verdict, read_s=job.read_s)
+        events.append(scored)
+        events += [alert(origin, change, prediction.model) for change in verdict.changes]
+        records.append(FrameRecord(frame.frame_index, frame.content_hash, scored.id, scored.data, observation.score.field_entropy))
+        judged.append(JudgedFrame(observation, verdict, prediction.members_expected))
+    outcome = Outcome.SCORED if records else Outcome.REPEAT
+    return Conclusion(FinishedFile(admission, outcome, job.generation, frames=tuple(records)), tuple(events), tuple(judged))
+
+
+def _observe(job: Job, frame: Frame, prediction: Prediction) -> Observation:
+    file = job.admission.file
+    taken = frame.acquisition.acquired_at or utc_of(file.mtime_ns)
+    return Observation(
+        ref=FrameRef(job.admission.seq, file.path, frame.frame_index, job.line.sample.read(file.path, frame.acquisition), taken),
+        score=score(prediction, job.line.referral_threshold, job.line.calibration_distances),
+        statistics=frame.statistics,
+        acquisition=frame.acquisition,
+        declared_lot=job.line.lot.read(file.path, frame.acquisition),
+    )

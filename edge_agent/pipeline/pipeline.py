@@ -1,0 +1,156 @@
+"""All streams' carriers around one journal: admission in front, metrics and listeners behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from edge_agent.core.errors import JournalFullError
+from edge_agent.pipeline.carrier import Carrier
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from edge_agent.core.event import Event
+    from edge_agent.core.frame import FileIdentity, SettledFile
+    from edge_agent.core.protocols import Clock
+    from edge_agent.core.telemetry import Telemetry
+    from edge_agent.journal import Journal
+    from edge_agent.pipeline.conclude import Conclusion
+    from edge_agent.pipeline.line import Job, StreamLine
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+FULL_S = 5.0
+"""Pause between two tries at a journal without room."""
+
+
+class Pipeline:
+    """Takes settled files from the watchers and carries every frame to the journal.
+
+    Args:
+        agent: the agent's name.
+        lines: one for each stream.
+        journal: where results become durable.
+        clock: the time.
+        telemetry: told of every step.
+        wake_publisher: called when new events are committed.
+        on_event: called with every event once it is committed.
+        readers: files of a stream that are decoded at a time.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        lines: Sequence[StreamLine],
+        journal: Journal,
+        clock: Clock,
+        telemetry: Telemetry,
+        wake_publisher: Callable[[], None],
+        on_event: Callable[[Event], None] | None = None,
+        readers: int = 1,
+    ) -> None:
+        self.agent = agent
+        self.journal = journal
+        self.telemetry = telemetry
+        self._clock = clock
+        self._wake_publisher = wake_publisher
+        self._on_event = on_event
+        self._carriers = {line.name: Carrier(line, self, readers) for line in lines}
+        self._journal_waits_for = ""
+
+    async def run(self) -> None:
+        """Carry frames until cancelled; nothing that was admitted is lost by that."""
+        async with asyncio.TaskGroup() as tasks:
+            for carrier in self._carriers.values():
+                tasks.create_task(carrier.run())
+
+    async def drained(self) -> None:
+        """Wait until everything admitted so far is committed."""
+        for carrier in self._carriers.values():
+            await carrier.drained()
+
+    @property
+    def waiting_for(self) -> dict[str, str]:
+        """What keeps frames waiting, by part, for /readyz."""
+        waits = {f"frames of {name}": carrier.waits_for for name, carrier in self._carriers.items()}
+        return {part: reason for part, reason in {**waits, "journal": self._journal_waits_for}.items() if reason}
+
+    # What the watchers call
+
+    async def admit(self, files: Sequence[SettledFile]) -> None:
+        """Journal `files` in this order."""
+        admissions = await self.insist(lambda: self.journal.admit(files))
+        now_ns = self.now_ns()
+        for admission in admissions:
+            self.telemetry.stage_time("settle", max(0.0, (now_ns - admission.settled_at_ns) / 1e9))
+        for stream in {admission.file.stream for admission in admissions}:
+            self._carriers[stream].wake()
+
+    async def adopt(self, stream: str, files: Sequence[FileIdentity]) -> None:
+        """Journal files that were there before the stream began."""
+        await self.insist(lambda: self.journal.adopt(stream, files))
+
+    async def begin(self, stream: str) -> None:
+        """Journal that stock was taken."""
+        await self.insist(lambda: self.journal.begin(stream))
+
+    # What the carriers call
+
+    def now_ns(self) -> int:
+        """The time, nanoseconds since the epoch."""
+        return self._clock.now_ns()
+
+    async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Try a write until the journal has room: nothing was committed by a try that failed."""
+        while True:
+            try:
+                written = await write()
+            except JournalFullError as full:
+                if not self._journal_waits_for:
+                    log.warning("the journal is full; frames wait", reason=str(full))
+                self._journal_waits_for = str(full)
+                await asyncio.sleep(FULL_S)
+            else:
+                self._journal_waits_for = ""
+                return written
+
+    def committed(self, line: StreamLine, concluded: Sequence[tuple[Job, Conclusion]]) -> None:
+        """Metrics and listeners hear of files once they are durable."""
+        self._wake_publisher()
+        for job, conclusion in concluded:
+            self._tell(job, conclusion)
+        self.telemetry.open_episodes(line.name, line.judge.open_kinds)
+        for stage in ("read", "predict", "judge"):
+            self.telemetry.queue_length(stage, sum(carrier.queues[stage] for carrier in self._carriers.values()))
+
+    def _tell(self, job: Job, conclusion: Conclusion) -> None:
+        stream, file = job.line.name, job.admission.file
+        if job.rejected is not None:
+            self.telemetry.quarantined(stream, job.rejected.cause)
+            log.warning("quarantined", stream=stream, path=file.path, cause=job.rejected.cause, reason=job.rejected.reason)
+        for place, judged in enumerate(conclusion.frames):
+            score, verdict = judged.observation.score, judged.verdict
+            self.telemetry.frame_done(
+                stream,
+                "scored",
+                size=file.size if place == 0 else 0,
+                at_s=judged.observation.ref.at.timestamp(),
+                entropy=score.entropy,
+                mutual_information=score.mutual_information,
+                referred=score.referred,
+            )
+            self.telemetry.members(stream, score.members_answering, judged.members_expected - score.members_answering)
+            self.telemetry.drift(stream, verdict.statistic, verdict.threshold, verdict.state)
+            for change in verdict.changes:
+                self.telemetry.episode(stream, change.kind, change.phase)
+                log.warning("alert", stream=stream, phase=change.phase, kind=change.kind, onset=change.onset.path, reason=change.reason)
+        if not conclusion.frames:
+            outcome, at_s = conclusion.file.outcome, file.mtime_ns / 1e9
+            self.telemetry.frame_done(stream, outcome, size=file.size, at_s=at_s, entropy=None, mutual_information=None, referred=False)
+        if self._on_event is not None:
+            for event in conclusion.events:
+                self._on_event(event)

@@ -1,0 +1,120 @@
+"""Carries the outbox to a sink: in order, without loss, and again after every failure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from edge_agent.core.errors import JournalFullError, SinkUnavailableError
+
+if TYPE_CHECKING:
+    from edge_agent.core.protocols import Clock, EventSink, Outbox
+    from edge_agent.core.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+ROWS = 500
+"""Events that are published together at most."""
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+"""Pauses between tries double up to this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherState:
+    """How publishing stands.
+
+    Attributes:
+        ok: whether the last try succeeded; while it is not, the journal buffers.
+        reason: why events are buffered; "" when they are not.
+        since_ns: since when, nanoseconds since the epoch.
+    """
+
+    ok: bool
+    reason: str
+    since_ns: int
+
+
+class Publisher:
+    """Publishes what the outbox holds whenever it is woken.
+
+    Args:
+        outbox: the journal.
+        sink: where events go; closing it is its owner's business.
+        clock: for `state` and telemetry.
+        telemetry: hears of every success and failure.
+    """
+
+    def __init__(self, outbox: Outbox, sink: EventSink, clock: Clock, telemetry: Telemetry) -> None:
+        self._outbox = outbox
+        self._sink = sink
+        self._clock = clock
+        self._telemetry = telemetry
+        self._recovered = False
+        self._work = asyncio.Event()
+        self._empty = asyncio.Event()
+        self.state = PublisherState(ok=False, reason=f"{sink.name} has not been reached yet", since_ns=clock.now_ns())
+
+    def wake(self) -> None:
+        """Say that something was committed; call on the loop's thread."""
+        self._empty.clear()
+        self._work.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled; raises what waiting cannot mend, such as a second agent of the same name."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            self._work.clear()
+            try:
+                while await self._step():
+                    wait_s = FIRST_WAIT_S
+            except (SinkUnavailableError, JournalFullError) as error:
+                self._failed(error)
+                await asyncio.sleep(wait_s)
+                wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
+                continue
+            wait_s = FIRST_WAIT_S
+            if not self._work.is_set():
+                self._empty.set()
+            await self._work.wait()
+
+    async def drained(self) -> None:
+        """Wait until everything that was committed has been acknowledged; needs `run` to run."""
+        await self._empty.wait()
+
+    async def finish(self) -> None:
+        """Publish what is left, once, after `run` has ended; raises SinkUnavailableError when the sink is away."""
+        while await self._step():
+            pass
+
+    async def _step(self) -> bool:
+        """Publish one batch; False when nothing was left."""
+        if not self._recovered:
+            durable = await self._sink.recover(self._outbox.journal_id, await self._outbox.last_seq())
+            await self._outbox.mark_published(durable)
+            self._recovered = True
+        if not self.state.ok:
+            log.info("events reach their sink", sink=self._sink.name)
+            self.state = PublisherState(ok=True, reason="", since_ns=self._clock.now_ns())
+        rows = await self._outbox.unsent(ROWS)
+        if not rows:
+            return False
+        began = time.perf_counter()
+        self._recovered = False  # until this batch is known to be durable, only the sink knows what is
+        await self._sink.publish(rows)
+        await self._outbox.mark_published(rows[-1].seq)
+        self._recovered = True
+        self._telemetry.stage_time("publish", time.perf_counter() - began)
+        self._telemetry.published(self._sink.name, len(rows), self._clock.now_ns() / 1e9)
+        return True
+
+    def _failed(self, error: SinkUnavailableError | JournalFullError) -> None:
+        self._telemetry.publish_failed(self._sink.name, "unavailable")
+        if self.state.ok or self.state.reason != str(error):
+            log.warning("events are buffered", sink=self._sink.name, reason=str(error))
+            since_ns = self._clock.now_ns() if self.state.ok else self.state.since_ns
+            self.state = PublisherState(ok=False, reason=str(error), since_ns=since_ns)

@@ -1,0 +1,10 @@
+"""From every member's answer to one frame's score: entropy, mutual information, distance, p-value, referral. Pure NumPy."""
+
+from __future__ import annotations
+
+from edge_agent.uncertainty.conformal import conformal_p_value
+from edge_agent.uncertainty.information import entropy, mutual_information
+from edge_agent.uncertainty.referral import referral_threshold
+from edge_agent.uncertainty.scoring import score
+
+__all__ = ["conformal_p_value", "entropy", "mutual_information", "referral_threshold", "score"]

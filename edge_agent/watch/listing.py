@@ -1,0 +1,115 @@
+"""Folders as they are: which files of the stream lie where, with size and time."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from edge_agent.core.frame import FileIdentity
+from edge_agent.watch.patterns import PathFilter, is_hidden, may_be_companion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+NOTHING: Mapping[str, tuple[int, int]] = MappingProxyType({})
+EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1
+"""SQLite's integers: the years 1677 to 2262; file systems hold more, and instruments' clocks are set to anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """One state of one file.
+
+    Attributes:
+        path: relative to the stream's folder, with `/` between parts.
+        size: bytes.
+        mtime_ns: modification time, nanoseconds since the epoch.
+        companion_of: the frame file whose side-car this is, or "".
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    companion_of: str = ""
+
+    @classmethod
+    def of(cls, path: str, state: os.stat_result, companion_of: str = "") -> FoundFile:
+        """A file as the operating system tells of it; a time that no journal and no calendar can hold becomes the nearest that both can.
+
+        The one place where this is done, so that a file's identity is the same whoever looked.
+        """
+        return cls(path, state.st_size, min(max(state.st_mtime_ns, EARLIEST_NS), LATEST_NS), companion_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What one folder holds.
+
+    Attributes:
+        path: relative to the stream's folder, "" for itself.
+        files: the stream's files in it, side-cars included, in no order.
+        folders: names of the folders in it; links are not followed, so there are no loops.
+        known: what was known of it before: (size, mtime_ns) by name.
+    """
+
+    path: str
+    files: list[FoundFile]
+    folders: list[str]
+    known: Mapping[str, tuple[int, int]]
+
+
+def list_directory(
+    root: str, path: str, paths: PathFilter, known: Mapping[str, tuple[int, int]] = NOTHING, *, only_unknown: bool = False
+) -> Directory:
+    """List one folder, all of it or only names that are not `known`; raises OSError when it cannot be read."""
+    files: list[FoundFile] = []
+    folders: list[str] = []
+    names: set[str] = set()
+    companions: list[os.DirEntry[str]] = []
+    prefix = f"{path}/" if path else ""
+    with os.scandir(os.path.join(root, path)) as entries:  # noqa: PTH118 - str paths throughout: a Path a file would cost seconds
+        for entry in entries:
+            name = entry.name
+            if only_unknown and name in known:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not is_hidden(name):
+                    folders.append(name)
+            elif paths.takes(prefix + name):
+                names.add(name)
+                _append(files, entry, prefix + name, "")
+            elif may_be_companion(name):
+                companions.append(entry)
+    start = len(prefix)
+    for entry in companions:
+        image = paths.image_of(prefix + entry.name, lambda image: image[start:] in names or image[start:] in known)
+        if image is not None:
+            _append(files, entry, prefix + entry.name, image)
+    return Directory(path, files, folders, known)
+
+
+def _append(files: list[FoundFile], entry: os.DirEntry[str], path: str, companion_of: str) -> None:
+    try:
+        state = entry.stat()
+    except OSError:  # gone since it was listed, or a link to nowhere
+        return
+    if stat.S_ISREG(state.st_mode):
+        files.append(FoundFile.of(path, state, companion_of))
+
+
+def list_files(root: Path, include: Iterable[str], exclude: Iterable[str], stream: str = "") -> Iterator[FileIdentity]:
+    """Every file of the stream, side-cars included, folder by folder; folders that cannot be read are passed over."""
+    paths = PathFilter(include, exclude)
+    waiting = [""]
+    while waiting:
+        path = waiting.pop()
+        try:
+            directory = list_directory(str(root), path, paths)
+        except OSError:
+            continue
+        yield from (FileIdentity(stream, file.path, file.size, file.mtime_ns) for file in directory.files)
+        waiting += [f"{path}/{name}" if path else name for name in directory.folders]

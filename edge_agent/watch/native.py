@@ -1,0 +1,138 @@
+"""The operating system's file events, as hints that wake the watcher."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from watchdog.events import FileSystemEvent
+
+MOST_HINTS = 50_000
+"""More hints than this at once are dropped for one scan."""
+EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileClosedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+
+
+class Hints:
+    """Paths that events named, gathered from the observer's threads.
+
+    Args:
+        wake: called from any thread when there is something to collect.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._files: dict[str, bool] = {}
+        self._scan = False
+
+    def file(self, path: str, *, written: bool) -> None:
+        """A file was created, written or moved here; `written` when its content may have changed now."""
+        with self._lock:
+            if len(self._files) >= MOST_HINTS:
+                self._scan = True
+            else:
+                self._files[path] = written or self._files.get(path, False)
+        self._wake()
+
+    def scan(self) -> None:
+        """Events were lost, or a folder came or went: only a scan can tell what is there."""
+        with self._lock:
+            self._scan = True
+        self._wake()
+
+    def collect(self) -> tuple[dict[str, bool], bool]:
+        """The paths named since the last call, each with whether it was written, and whether a scan is needed."""
+        with self._lock:
+            files, self._files = self._files, {}
+            scan, self._scan = self._scan, False
+        return files, scan
+
+
+class NativeObserver(FileSystemEventHandler):
+    """Watches a tree by the operating system's events; `start` raises OSError when the system has no watches left.
+
+    Args:
+        root: the folder.
+        hints: where paths go.
+    """
+
+    def __init__(self, root: Path, hints: Hints) -> None:
+        self._root = os.path.abspath(root)  # noqa: PTH100 - watchdog gives str paths built on this one
+        self._hints = hints
+        self._observer: Any = Observer()
+        self._overflow = _OverflowListener(hints)
+
+    def start(self) -> None:
+        """Begin; blocking, since every folder below gets its watch."""
+        self._observer.start()
+        try:
+            self._observer.schedule(self, self._root, recursive=True, event_filter=EVENTS)
+        except OSError:
+            self.stop()
+            raise
+        logging.getLogger("watchdog.observers.inotify_c").addHandler(self._overflow)
+
+    def stop(self) -> None:
+        """End; blocking for a moment."""
+        logging.getLogger("watchdog.observers.inotify_c").removeHandler(self._overflow)
+        self._observer.stop()
+        self._observer.join(5)
+
+    def is_alive(self) -> bool:
+        """Whether every thread that carries events still runs."""
+        reader = getattr(self._observer, "_inotify_fd", None)
+        emitters = self._observer.emitters
+        return bool(
+            self._observer.is_alive()
+            and emitters
+            and all(emitter.is_alive() for emitter in emitters)
+            and (reader is None or not hasattr(reader, "is_alive") or reader.is_alive())
+        )
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Pass on what may be a new or changed file."""
+        if event.is_directory:
+            self._hints.scan()
+            return
+        arrived = event.dest_path if isinstance(event, FileMovedEvent) else event.src_path
+        path = os.path.relpath(os.fsdecode(arrived), self._root).replace(os.sep, "/") if arrived else ""
+        if path and not path.startswith("../"):
+            self._hints.file(path, written=not isinstance(event, FileClosedEvent))
+
+
+class _OverflowListener(logging.Handler):
+    """watchdog tells of a kernel queue that overflowed only in its log."""
+
+    def __init__(self, hints: Hints) -> None:
+        super().__init__(logging.WARNING)
+        self._hints = hints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage():
+            self._hints.scan()

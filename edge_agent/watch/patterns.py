@@ -1,0 +1,88 @@
+"""Which paths belong to a stream."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+UNFINISHED_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
+HIDDEN_PREFIXES = (".", "~$")
+SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir", "lost+found"})
+COMPANION_SUFFIXES = frozenset({".txt", ".xml", ".hdr", ".json", ".ini", ".csv", ".meta"})
+WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
+CLASS = re.compile(r"\[.+\]")
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
+
+
+class PathFilter:
+    """Tells a stream's files by pathlib's patterns; hidden and unfinished files never belong.
+
+    >>> images = PathFilter(("**/*.tif",), ("scratch/**",))
+    >>> images.takes("a/b.TIF"), images.takes("scratch/c.tif"), images.takes("a/.b.tif")
+    (True, False, False)
+    """
+
+    def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
+        self._include = re.compile("|".join(map(_to_expression, include)) or r"(?!)", re.IGNORECASE)
+        self._exclude = re.compile("|".join(map(_to_expression, exclude)) or r"(?!)", re.IGNORECASE)
+
+    def takes(self, path: str) -> bool:
+        """Whether the file at `path` (relative, `/` between parts) is a frame file of the stream."""
+        return not is_hidden(path.rpartition("/")[2]) and bool(self._include.fullmatch(path)) and not self._exclude.fullmatch(path)
+
+    def image_of(self, path: str, exists: Callable[[str], bool]) -> str | None:
+        """The frame file whose side-car `path` is: same stem, or the same name with another suffix behind it."""
+        suffix = PurePosixPath(path).suffix
+        if suffix.lower() not in COMPANION_SUFFIXES or is_hidden(path.rpartition("/")[2]):
+            return None
+        stem = path.removesuffix(suffix)
+        spellings = (stem, *(stem + spelled for known in IMAGE_SUFFIXES for spelled in (known, known.upper())))
+        return next((image for image in spellings if self.takes(image) and exists(image)), None)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is none of a stream's business."""
+    return name.startswith(HIDDEN_PREFIXES) or name.lower().endswith(UNFINISHED_SUFFIXES) or name.lower() in SYSTEM_FOLDERS
+
+
+def may_be_companion(name: str) -> bool:
+    """Whether the name alone allows a file to be a side-car."""
+    return PurePosixPath(name).suffix.lower() in COMPANION_SUFFIXES
+
+
+def natural_key(path: str) -> tuple[tuple[int, int | str], ...]:
+    """Sorts as a person would: frame_9 before frame_10.
+
+    >>> sorted(["f10.tif", "f9.tif"], key=natural_key)
+    ['f9.tif', 'f10.tif']
+    """
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", path) if part)
+
+
+def _to_expression(pattern: str) -> str:
+    """A pathlib pattern as a regular expression: `**` stands for any number of folders, at the end for everything below."""
+    parts = pattern.replace("\\", "/").strip("/").split("/")
+    expression = ""
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        if part == "**":
+            expression += ".*" if last else "(?:[^/]+/)*"
+        else:
+            expression += _segment(part) + ("" if last else "/")
+    return f"(?:{expression})"
+
+
+def _segment(part: str) -> str:
+    """One part of a pattern: *, ? and [...] as in the shell, none of which matches a `/`."""
+    pieces = re.split(r"(\*|\?|\[!?\]?[^\]]*\])", part)
+    return "".join(WILDCARDS.get(piece) or (_character_class(piece) if CLASS.fullmatch(piece) else re.escape(piece)) for piece in pieces)
+
+
+def _character_class(piece: str) -> str:
+    negated = piece.startswith("[!")
+    inner = piece[2 if negated else 1 : -1].replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace("^", "\\^")
+    return f"(?!/)[{'^' if negated else ''}{inner}]"

@@ -1,0 +1,1 @@
+"""Train, evaluate, export and lay out the ensembles that edge-agent asks."""

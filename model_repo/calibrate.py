@@ -1,0 +1,147 @@
+"""Measures what normal frames look like to a served model, with a stage that visits fields as `simulate` does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.frame import Acquisition, Frame
+from edge_agent.drift import AlteredFrames, CalibrationFrame, SequentialJudge, fit_calibration
+from edge_agent.frames import content_hash, measure
+from edge_agent.inference import MANIFEST_NAME, DigestedFile, EmbeddedPredictor, load_manifest, sha256_of
+from edge_agent.simulate import Filament, blur, visit
+from edge_agent.uncertainty import score
+from model_repo.data.micrographs import FULL_SCALE, read_micrographs
+from model_repo.data.split import load_split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_agent.drift import Calibration
+    from model_repo.data.micrographs import Micrograph
+
+    Alter = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+
+FILE = "calibration.json"
+FRAMES_A_SAMPLE = 24
+ALTERED_FRAMES_A_SAMPLE = 6
+SEED = 2021
+
+
+def calibrate(folder: Path, split: Path, data: Path) -> str:
+    """Write `folder`/calibration.json and its digest into the manifest; return what can be promised, in words.
+
+    The network's components come from the calibration side alone. The acquisition statistics, in which the network has no
+    part, take the training images as well.
+
+    Raises:
+        EdgeAgentError: the model and the split disagree on the lots, or an image cannot be read.
+    """
+    manifest = load_manifest(folder)
+    sides = load_split(split)
+    if set(sides.lots) != set(manifest.lots):
+        raise EdgeAgentError(
+            str(split), f"names lots {', '.join(sides.lots)}, the model {', '.join(manifest.lots)}", "calibrate with its own split"
+        )
+    held_out = read_micrographs(data, sides.on("calibration"))
+    trained_on = read_micrographs(data, sides.on("train"))
+    frames = asyncio.run(_observe(folder, held_out, FRAMES_A_SAMPLE))
+    frames += [_measured(m, pixels) for k, m in enumerate(trained_on) for pixels in _fields(m, k, FRAMES_A_SAMPLE)]
+    altered = [
+        AlteredFrames(change, strength, asyncio.run(_observe(folder, held_out, ALTERED_FRAMES_A_SAMPLE, alter)))
+        for change, strength, alter in _changes()
+    ]
+    calibration = fit_calibration(
+        frames,
+        altered,
+        model_digest=manifest.onnx.sha256,
+        members=manifest.members,
+        source=f"{len(held_out)} calibration images, for acquisition also {len(trained_on)} training images; split {sides.name}",
+    )
+    path = folder / FILE
+    path.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    named = manifest.model_copy(update={"calibration": DigestedFile(file=FILE, sha256=sha256_of(path))})
+    (folder / MANIFEST_NAME).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return "\n".join([*_table(calibration), SequentialJudge(calibration).guarantee])
+
+
+def _changes() -> Iterator[tuple[str, float, Alter]]:
+    """Known changes of the acquisition, each as a path of growing strength."""
+    for strength in (0.5, 1.0, 2.0, 3.0):
+        yield "filament change", strength, _through(Filament(strength))
+    for offset in (0.1, 0.25):
+        yield "rise in brightness", offset, _shifted(offset)
+        yield "fall in brightness", offset, _shifted(-offset)
+    for gain in (0.7, 0.4):
+        yield "loss of contrast", round(1 - gain, 2), _contrast(gain)
+    for sigma_px in (1.0, 2.5):
+        yield "loss of focus", sigma_px, _blurred(sigma_px)
+
+
+def _through(filament: Filament) -> Alter:
+    return lambda pixels, rng: np.asarray(filament.apply(pixels, rng), np.uint8)
+
+
+def _shifted(offset: float) -> Alter:
+    return lambda pixels, _rng: _to_8_bit(pixels / FULL_SCALE + offset)
+
+
+def _contrast(gain: float) -> Alter:
+    return lambda pixels, _rng: _to_8_bit(pixels.mean() / FULL_SCALE + gain * (pixels / FULL_SCALE - pixels.mean() / FULL_SCALE))
+
+
+def _blurred(sigma_px: float) -> Alter:
+    return lambda pixels, _rng: _to_8_bit(blur((pixels / FULL_SCALE).astype(np.float32), sigma_px))
+
+
+def _to_8_bit(intensity: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(np.clip(intensity, 0, 1) * FULL_SCALE), np.uint8)
+
+
+def _fields(micrograph: Micrograph, number: int, frames: int) -> Iterator[NDArray[np.uint8]]:
+    """Fields of view on one image; the same for the same image whatever is done to them later."""
+    for view in visit(micrograph.pixels, frames, np.random.default_rng((SEED, number))):
+        yield view.pixels
+
+
+def _measured(micrograph: Micrograph, pixels: NDArray[np.uint8]) -> CalibrationFrame:
+    entry = micrograph.entry
+    return CalibrationFrame(entry.lot, entry.group, entry.path, None, measure(pixels, FULL_SCALE))
+
+
+async def _observe(folder: Path, micrographs: Sequence[Micrograph], frames: int, alter: Alter | None = None) -> list[CalibrationFrame]:
+    """Predict and measure `frames` fields of view on every image, the way the agent does."""
+    predictor = EmbeddedPredictor(folder)
+    await predictor.start()
+    found = []
+    try:
+        for number, micrograph in enumerate(micrographs):
+            rng = np.random.default_rng((SEED, number, 1))
+            shown = (alter(pixels, rng) if alter else pixels for pixels in _fields(micrograph, number, frames))
+            visited = [_frame(pixels) for pixels in shown]
+            entry = micrograph.entry
+            for frame, prediction in zip(visited, await predictor.predict(visited), strict=True):
+                found.append(CalibrationFrame(entry.lot, entry.group, entry.path, score(prediction), frame.statistics))
+    finally:
+        await predictor.stop()
+    return found
+
+
+def _frame(pixels: NDArray[np.uint8]) -> Frame:
+    return Frame(pixels, FULL_SCALE, 0, 1, content_hash(pixels), Acquisition(), measure(pixels, FULL_SCALE))
+
+
+def _table(calibration: Calibration) -> Iterator[str]:
+    yield f"{'lot':12} {'samples':>7} {'acquisition':>11} {'frames':>6} {'distance':>9} {'within':>7} {'between':>7} {'noise between':>13}"
+    for name, lot in calibration.lots.items():
+        distance, noise = lot.spread["distance"], lot.spread["log_noise"]
+        yield (
+            f"{name:12} {lot.samples:7d} {lot.acquisition_samples:11d} {lot.frames:6d} {distance.centre:9.3f} "
+            f"{distance.within:7.3f} {distance.between:7.3f} {noise.between:13.3f}"
+        )

@@ -1,0 +1,233 @@
+"""`model-repo <step> RECIPE`: the steps of making a served model; each imports what it needs only when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+
+TRAINING_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "skimage", "matplotlib"})
+
+app = typer.Typer(
+    name="model-repo",
+    help="Train, evaluate, export and lay out the ensembles that edge-agent asks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Target(StrEnum):
+    """Where a Triton repository is to run."""
+
+    PYTHON = "python"
+    ONNXRUNTIME = "onnxruntime"
+    TENSORRT_PLAN = "tensorrt_plan"
+
+
+class Precision(StrEnum):
+    """A TensorRT plan's arithmetic."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name or file, for example sem-real.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A served model's folder, or the name of a shipped one.")]
+Data = Annotated[Path, typer.Option("--data", help="The folder that holds the lots' folders.", exists=True, file_okay=False)]
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+
+
+@app.command()
+def train(
+    recipe: RecipeName,
+    data: Data,
+    out: Out,
+    member: Annotated[list[int] | None, typer.Option("--member", help="Train only the member of this seed; repeatable.")] = None,
+) -> None:
+    """Train a recipe's members; run again to go on after an interruption.
+
+    Example: model-repo train sem-real --data data/sem --out checkpoints/sem-real
+    """
+    with _training_extra("train"):
+        from model_repo.recipe import find_recipe, load_recipe, split_path
+        from model_repo.train import train as train_members
+    path = find_recipe(recipe)
+    loaded = load_recipe(path)
+    unknown = set(member or ()) - set(loaded.training.seeds)
+    if unknown:
+        raise EdgeAgentError(f"--member {min(unknown)}", "is no seed of the recipe", f"use one of {loaded.training.seeds}")
+    for result in train_members(loaded, split_path(loaded, path), data, out, seeds=member or ()):
+        print(f"member {result.seed}: kept step {result.step}, calibration NLL {result.calibration_nll:.4f}, {result.seconds:.0f} s")
+
+
+@app.command()
+def export(
+    recipe: RecipeName,
+    data: Data,
+    checkpoints: Annotated[Path, typer.Option("--checkpoints", help="The folder that `train` wrote.", exists=True, file_okay=False)],
+    out: Out,
+) -> None:
+    """Fuse the trained members into one ONNX graph with its manifest.
+
+    Example: model-repo export sem-real --data data/sem --checkpoints checkpoints/sem-real --out model_repo/served/sem-real
+    """
+    with _training_extra("export"):
+        from model_repo.export import export as export_model
+        from model_repo.recipe import find_recipe, load_recipe, split_path
+    path = find_recipe(recipe)
+    loaded = load_recipe(path)
+    manifest = export_model(loaded, split_path(loaded, path), data, checkpoints, out)
+    print(f"{manifest.name} version {manifest.version}: {manifest.members} members, SHA-256 {manifest.onnx.sha256}")
+
+
+@app.command()
+def evaluate(
+    recipe: RecipeName,
+    data: Data,
+    out: Out,
+    model: Annotated[str | None, typer.Option("--model", help="The served model's folder; the shipped one otherwise.")] = None,
+) -> None:
+    """Run the served graph on the test side and on shifted frames; write the report beside OUT as OUT.md.
+
+    Example: model-repo evaluate sem-real --data data/sem --out model_repo/reports/sem-real
+    """
+    with _training_extra("evaluate"):
+        from model_repo.evaluate import evaluate as evaluate_model
+        from model_repo.figures import draw_all
+        from model_repo.recipe import find_recipe, load_recipe, split_path
+        from model_repo.report import failures, write_report
+    path = find_recipe(recipe)
+    loaded = load_recipe(path)
+    evaluation, answers = evaluate_model(loaded, split_path(loaded, path), data, _served(model or loaded.name))
+    draw_all(answers, tuple(sorted({a.probe.lot for a in answers["known lots"]})), out)
+    page = write_report(evaluation, out, f"model-repo evaluate {recipe} --data DIR --out {_shown(out)}")
+    for row in evaluation.qualities:
+        print(f"{row.level:5} {row.method:14} accuracy {row.accuracy.value:.3f}  NLL {row.nll.value:.3f}  ECE {row.ece.value:.3f}")
+    for sentence in failures(evaluation):
+        print(sentence)
+    print(f"report: {page}")
+
+
+@app.command()
+def calibrate(
+    recipe: RecipeName,
+    data: Data,
+    model: Annotated[str | None, typer.Option("--model", help="The served model's folder; the shipped one otherwise.")] = None,
+) -> None:
+    """Measure what is normal for each lot on the calibration side; write calibration.json into the model's folder.
+
+    Example: model-repo calibrate sem-real --data data/sem
+    """
+    from model_repo.calibrate import calibrate as calibrate_model
+    from model_repo.recipe import find_recipe, load_recipe, split_path
+
+    path = find_recipe(recipe)
+    loaded = load_recipe(path)
+    print(calibrate_model(_served(model or loaded.name), split_path(loaded, path), data))
+
+
+@app.command()
+def layout(
+    model: ModelName,
+    out: Out,
+    target: Annotated[Target, typer.Option("--target", help="Where Triton is to run the model.")] = Target.ONNXRUNTIME,
+    instances: Annotated[int, typer.Option("--instances", min=1, help="Copies that answer at the same time.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="Threads of one instance on a CPU; 0: as the runtime likes.")] = 0,
+) -> None:
+    """Write a Triton model repository.
+
+    Example: model-repo layout sem-real --out triton --target onnxruntime
+    """
+    from model_repo.layout import layout as lay_out
+
+    print(lay_out(_served(model), out, target.value, instances=instances, threads=threads))
+
+
+@app.command("compile")
+def compile_(
+    model: ModelName,
+    out: Out,
+    precision: Annotated[Precision, typer.Option("--precision")] = Precision.FP32,
+    max_batch: Annotated[int, typer.Option("--max-batch", min=1, help="Most fields a request may hold.")] = 48,
+) -> None:
+    """Build a TensorRT plan on this machine's GPU and refuse it when it differs from the ONNX.
+
+    Example: model-repo compile sem-real --out compiled --precision fp16
+    """
+    from model_repo.compile import compile_plan
+
+    print(compile_plan(_served(model), out, precision.value, max_batch=max_batch))
+
+
+@app.command("list")
+def list_() -> None:
+    """Name the recipes and the shipped models.
+
+    Example: model-repo list
+    """
+    from edge_agent.inference import MANIFEST_NAME, load_manifest, shipped_models
+
+    for path in sorted((Path(__file__).parent / "recipes").glob("*.toml")):
+        print(f"recipe  {path.stem}")
+    folder = shipped_models()
+    for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")) if folder else ():
+        manifest = load_manifest(path.parent)
+        print(f"model   {manifest.name} version {manifest.version}: {manifest.members} members, lots {', '.join(manifest.lots)}")
+
+
+@app.command()
+def inspect(model: ModelName) -> None:
+    """Check a served model's digests and show its manifest.
+
+    Example: model-repo inspect sem-real
+    """
+    from edge_agent.inference import load_manifest, verify
+
+    folder = _served(model)
+    manifest = load_manifest(folder)
+    verify(folder, manifest)
+    print(manifest.model_dump_json(indent=2, exclude={"canary"}))
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error and an exit code."""
+    try:
+        app()
+    except EdgeAgentError as error:
+        sys.stderr.write(f"model-repo: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def _served(model: str) -> Path:
+    from edge_agent.inference import find_model
+
+    return Path(model) if Path(model).is_dir() else find_model(model)
+
+
+def _shown(out: Path) -> Path:
+    """Relative where it can be: a report says nothing of the machine's folders."""
+    try:
+        return out.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return Path(out.name)
+
+
+@contextmanager
+def _training_extra(verb: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAINING_PACKAGES:
+            raise
+        raise ConfigurationError(
+            f"model-repo {verb}", f"needs {error.name}", "install the extra: pip install 'edge-agent[train]'"
+        ) from error

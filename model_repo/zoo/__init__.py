@@ -1,0 +1,7 @@
+"""The networks, one a file."""
+
+from __future__ import annotations
+
+from model_repo.zoo.wrn import WideResNet
+
+__all__ = ["WideResNet"]

@@ -1,0 +1,30 @@
+"""What a process and its children take of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psutil
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process and every child of it that runs now."""
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def processor_s(pid: int) -> float:
+    """Processor seconds so far, user and system, ended children included."""
+    times = [process.cpu_times() for process in family(pid)]
+    return sum(of.user + of.system for of in times) + times[0].children_user + times[0].children_system
+
+
+def resident_mb(pid: int) -> tuple[float, float]:
+    """Resident memory, MB (10^6 bytes): summed over the processes, and with each shared page counted once (Linux; else 0)."""
+    summed = proportional = 0.0
+    for process in family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            memory = process.memory_full_info()
+            summed += memory.rss / 1e6
+            proportional += getattr(memory, "pss", 0) / 1e6
+    return summed, proportional

@@ -1,0 +1,127 @@
+"""The verbs as they are typed: wrong use ends with 2, whatever else cannot be done with one line that says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from edge_agent.cli import app, status
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.journal import JournalStatus
+from tests.an_agent import frame, write_frame
+from tests.served_model import edit_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def edge_agent(*arguments: str | Path) -> tuple[int, str]:
+    """Exit code and what was said; anything but an expected error is raised."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if isinstance(result.exception, EdgeAgentError):
+        return result.exception.exit_code, str(result.exception)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, " ".join(result.output.split())
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    path = tmp_path / "edge-agent.toml"
+    path.write_text(
+        '[agent]\nstate_dir = "state"\nmodel_dirs = ["models"]\n[[stream]]\nname = "sem"\npath = "images"\nmodel.name = "sem-real"\n'
+    )
+    return path
+
+
+@pytest.mark.parametrize("verb", ["simulate", "demo", "init", "run", "doctor", "status", "inspect"])
+def test_every_verb_shows_an_example(verb: str) -> None:
+    code, said = edge_agent(verb, "--help")
+    assert code == 0
+    assert f"Example: edge-agent {verb}" in said
+
+
+def test_an_instrument_is_simulated_with_the_truth_beside_it(tmp_path: Path) -> None:
+    code, said = edge_agent("simulate", tmp_path / "frames", "--samples", "2", "--frames", "2", "--filament", "1:1", "--rate", "0")
+    assert code == 0
+    assert "4 frames in" in said
+    truth = [json.loads(line) for line in (tmp_path / "frames.truth.jsonl").read_text().splitlines()]
+    assert [one["path"] for one in truth] == sorted(path.relative_to(tmp_path / "frames").as_posix() for path in tmp_path.rglob("*.tif"))
+    assert [one["strength"] for one in truth] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "frames", "--filament", "abc"),
+        ("simulate", "frames", "--samples", "0"),
+        ("demo", "--rate", "-1"),
+        ("status", "--frames", "-1"),
+        ("init", ".", "--output", "x.toml", "--name", "no blanks please"),
+        ("init", ".", "--output", "x.toml", "--model", ""),
+    ],
+)
+def test_an_argument_that_means_nothing_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert edge_agent(*arguments)[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    image = write_frame(tmp_path / "one.tif", frame(1))
+    for arguments in (
+        ("demo", "--out", tmp_path / "file" / "demo"),
+        ("simulate", tmp_path / "file" / "frames"),
+        ("init", tmp_path, "--output", tmp_path / "none" / "edge-agent.toml"),
+        ("inspect", image, "--map", tmp_path / "none" / "map.png"),
+    ):
+        code, said = edge_agent(*arguments)
+        assert code in {1, 78}, arguments
+        assert str(arguments[-1]) in said
+        assert "written" in said
+        assert "\n" not in said
+
+
+def test_a_dry_run_of_once_reads_what_once_would(config: Path) -> None:
+    write_frame(config.parent / "images" / "one.tif", frame(1))
+    assert "1 files are there and would be left alone" in edge_agent("run", "--dry-run", "--config", config)[1]
+    assert "1 would be read: one.tif" in edge_agent("run", "--once", "--dry-run", "--config", config)[1]
+
+
+@pytest.mark.parametrize(("threshold", "answer"), [(0.0, "yes"), (9.0, "no")])
+def test_inspect_refers_as_the_model_says_and_finds_models_where_a_configuration_does(
+    config: Path, models: Path, threshold: float, answer: str
+) -> None:
+    shutil.copytree(models, config.parent / "models")
+    edit_manifest(config.parent / "models" / "tiny", referral=[{"coverage": 0.9, "entropy_threshold": threshold}])
+    image = write_frame(config.parent / "one.tif", frame(1))
+    assert edge_agent("inspect", image, "--model", "tiny")[0] == 78
+    code, said = edge_agent("inspect", image, "--model", "tiny", "--config", config)
+    assert code == 0, said
+    assert f"a person should decide: {answer}" in said
+
+
+def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "S[/]/[red]a.tif"
+    shown = {
+        "path": name,
+        "frame_index": 0,
+        "sample": "S[/]",
+        "lot": "ebc",
+        "confidence": 1,
+        "entropy": 0,
+        "distance": 1,
+        "referred": False,
+    }
+    alert = {"kind": "unseen_lot", "stream": "sem", "onset_path": name, "reason": "it is [/] strange", "action": "look at [bold]it"}
+    status._show(JournalStatus("j", (), (alert,), 0, None, 1), [shown])
+    said = capsys.readouterr().out
+    assert said.count(name) == 2
+    assert "it is [/] strange" in said
+    assert "look at [bold]it" in said

@@ -1,0 +1,202 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
+from edge_agent.frames import DecodeLimits, DecoderPool, decode, process
+from edge_agent.frames.pipe import Request
+from edge_agent.frames.refusal import refuse
+from tests.hostile_files import micrograph, tiff
+from tests.watched import until
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    (tmp_path / "good.tif").write_bytes(tiff(np.stack([micrograph(), micrograph(seed=1)])))
+    return str(tmp_path / "good.tif")
+
+
+async def gone(pid: int) -> None:
+    def ended() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    await until(ended)
+
+
+async def test_a_process_decodes_as_the_function_does(good: str) -> None:
+    pool = DecoderPool()
+    there, here = await pool.read(good, "good.tif"), decode(good, "good.tif")
+    await pool.close()
+    for one, other in zip(there, here, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        assert (one.content_hash, one.statistics, one.acquisition) == (other.content_hash, other.statistics, other.acquisition)
+
+
+async def test_processes_start_with_the_first_file_and_end_when_idle(good: str) -> None:
+    pool = DecoderPool(idle_s=0.05)
+    assert pool.process_ids == ()
+    await pool.read(good, "good.tif")
+    (pid,) = pool.process_ids
+    await gone(pid)
+    assert pool.process_ids == ()
+    await pool.read(good, "good.tif")
+    await pool.close()
+
+
+async def test_a_decoder_killed_from_outside_costs_no_file(good: str) -> None:
+    pool = DecoderPool()
+    await pool.read(good, "good.tif")
+    (pid,) = pool.process_ids
+    os.kill(pid, signal.SIGKILL)
+    await gone(pid)
+    assert len(await pool.read(good, "good.tif")) == 2
+    await pool.close()
+
+
+async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(good: str) -> None:
+    pool = DecoderPool(limits=DecodeLimits(time_s=1.0))
+    await pool.read(good, "good.tif")
+    (pid,) = pool.process_ids
+    os.kill(pid, signal.SIGSTOP)  # a decoder caught in an endless loop
+    with pytest.raises(FrameRejectedError, match="took more than 1 s") as refused:
+        await pool.read(good, "slow.tif")
+    assert refused.value.cause == "decoder_failed"
+    assert not psutil.pid_exists(pid)
+    assert len(await pool.read(good, "good.tif")) == 2
+    await pool.close()
+
+
+async def test_a_decoder_may_not_take_more_memory_than_it_is_given(tmp_path: Path, good: str) -> None:
+    (tmp_path / "bomb.tif").write_bytes(tiff(np.zeros((9_000, 9_000, 4), np.uint8), compression="zlib", photometric="rgb"))
+    pool = DecoderPool(limits=DecodeLimits(memory_bytes=500 << 20))
+    with pytest.raises(FrameRejectedError) as refused:
+        await pool.read(str(tmp_path / "bomb.tif"), "bomb.tif")
+    assert refused.value.cause == "too_large"
+    assert len(await pool.read(good, "good.tif")) == 2
+    await pool.close()
+
+
+async def test_closing_ends_every_process_even_in_the_middle_of_a_file(good: str) -> None:
+    pool = DecoderPool(workers=2)
+    await asyncio.gather(*(pool.read(good, "good.tif") for _ in range(8)))
+    pids = pool.process_ids
+    assert 1 <= len(pids) <= 2
+    os.kill(pids[0], signal.SIGSTOP)
+    reading = [asyncio.ensure_future(pool.read(good, "good.tif")) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        await pool.close()
+    await asyncio.gather(*reading, return_exceptions=True)
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_decoders_die_with_their_parent(good: str) -> None:
+    program = (
+        "import asyncio, sys\nfrom edge_agent.frames import DecoderPool\n"
+        "async def main():\n    pool = DecoderPool()\n    await pool.read(sys.argv[1], 'a')\n"
+        "    print(*pool.process_ids, flush=True)\n    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", program, good, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    parent.kill()
+    await parent.wait()
+    await gone(pid)
+
+
+async def test_a_decoder_inherits_no_descriptor_but_its_pipes(good: str, tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        pool = DecoderPool()
+        await pool.read(good, "good.tif")
+        (pid,) = pool.process_ids
+        opened = {file.path for file in psutil.Process(pid).open_files()}
+        await pool.close()
+    assert str(tmp_path / "lock") not in opened
+
+
+async def test_an_installation_that_cannot_decode_says_so_instead_of_blaming_files(good: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process.sys, "executable", "/bin/false")
+    pool = DecoderPool()
+    with pytest.raises(EdgeAgentError, match="did not start") as failed:
+        await pool.read(good, "good.tif")
+    assert not isinstance(failed.value, FrameRejectedError)
+    await pool.close()
+
+
+async def test_a_decoder_that_answered_as_its_time_ran_out_does_not_cost_the_next_file(good: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = process.DecoderProcess.decode
+
+    def just_in_time(of: process.DecoderProcess, request: Any) -> Any:
+        reply = answer(of, request)
+        of.late = True
+        of.kill()
+        return reply
+
+    pool = DecoderPool()
+    with monkeypatch.context() as patched:
+        patched.setattr(process.DecoderProcess, "decode", just_in_time)
+        assert len(await pool.read(good, "good.tif")) == 2
+    assert pool.process_ids == ()
+    assert len(await pool.read(good, "good.tif")) == 2
+    await pool.close()
+
+
+async def test_being_late_once_is_not_being_late_for_ever(good: str) -> None:
+    decoder = process.DecoderProcess()
+    decoder.late = True
+    try:
+        await asyncio.to_thread(decoder.decode, Request(good, "good.tif", DecodeLimits(), None))
+        assert not decoder.late
+    finally:
+        decoder.stop()
+
+
+async def test_a_file_that_waits_for_a_decoder_when_the_pool_closes_is_not_blamed(good: str) -> None:
+    pool = DecoderPool()
+    await pool.read(good, "good.tif")
+    os.kill(pool.process_ids[0], signal.SIGSTOP)
+    reading = [asyncio.ensure_future(pool.read(good, "good.tif")) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(10):
+        await pool.close()
+        for failed in await asyncio.gather(*reading, return_exceptions=True):
+            assert isinstance(failed, EdgeAgentError)
+            assert not isinstance(failed, FrameRejectedError)
+
+
+async def test_a_decoder_thread_that_hangs_keeps_no_process_alive() -> None:
+    program = (
+        "import asyncio, time\nfrom edge_agent.frames import DecoderPool\n"
+        "DecoderPool._decode = lambda *_: time.sleep(60)\n"
+        "async def main():\n    pool = DecoderPool()\n    task = asyncio.create_task(pool.read('a', 'a'))\n"
+        "    await asyncio.wait([task], timeout=0.2)\n    task.cancel()\n    await asyncio.wait([task])\n    await pool.close()\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    try:
+        async with asyncio.timeout(20):
+            assert await parent.wait() == 0
+    finally:
+        if parent.returncode is None:
+            parent.kill()
+            await parent.wait()
+
+
+@pytest.mark.parametrize("cause", ["unreadable", "decoder_failed"])
+def test_what_is_not_noticed_by_itself_is_asked_to_be_touched(cause: str) -> None:
+    with pytest.raises(FrameRejectedError) as refused:
+        refuse("a.tif", cause, "cannot be read")
+    assert "touch or save it" in refused.value.remedy
