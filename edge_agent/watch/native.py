@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from watchdog.events import (
@@ -85,11 +86,13 @@ class NativeObserver(FileSystemEventHandler):
     def __init__(self, root: Path, hints: Hints) -> None:
         self._root = os.path.abspath(root)  # noqa: PTH100 - watchdog gives str paths built on this one
         self._hints = hints
-        self._observer: Any = Observer()
+        self._observer: Any = None
         self._overflow = _OverflowListener(hints)
 
     def start(self) -> None:
         """Begin; blocking, since every folder below gets its watch."""
+        _hush_folders_seen_twice()
+        self._observer = Observer()  # not before: it takes an inotify instance, which the system may refuse
         self._observer.start()
         try:
             self._observer.schedule(self, self._root, recursive=True, event_filter=EVENTS)
@@ -124,6 +127,17 @@ class NativeObserver(FileSystemEventHandler):
         path = os.path.relpath(os.fsdecode(arrived), self._root).replace(os.sep, "/") if arrived else ""
         if path and not path.startswith("../"):
             self._hints.file(path, written=not isinstance(event, FileClosedEvent))
+
+
+def _hush_folders_seen_twice() -> None:
+    """Let watchdog meet a folder it watches already, without a warning on standard error for each.
+
+    It does when a folder is made, or moved out and in again, while its own thread adds watches below; it then replaces the callback by
+    itself, so that nothing is lost. Where warnings are errors, this one would end that thread.
+    """
+    warnings.filterwarnings(
+        "ignore", r"Callback with id '\d+' already exists for watch", RuntimeWarning, module=r"watchdog\.observers\.inotify(_c)?$"
+    )
 
 
 class _OverflowListener(logging.Handler):
