@@ -1,4 +1,4 @@
-"""An instrument to rehearse with: real micrographs seen through a filament that can be changed."""
+"""An instrument to rehearse with: real micrographs or virtual specimens, seen through a filament that can be changed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from edge_agent.simulate.instrument import simulate, views
 from edge_agent.simulate.plan import PlannedSample, plan_samples
 from edge_agent.simulate.source_real import WINDOW_PX, Micrographs, View, read_grey, visit
 from edge_agent.simulate.unrelated import unrelated_picture
+from edge_agent.simulate.virtual import KNOWN_LOTS, MICROSCOPE_VERSION, UNSEEN_LOTS, Column, VirtualMicroscope
 
 __all__ = [
+    "KNOWN_LOTS",
+    "MICROSCOPE_VERSION",
+    "UNSEEN_LOTS",
     "WINDOW_PX",
+    "Column",
     "Filament",
     "Micrographs",
     "PlannedSample",
     "View",
+    "VirtualMicroscope",
     "blur",
     "plan_samples",
     "read_grey",
