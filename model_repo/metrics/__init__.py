@@ -1,0 +1,48 @@
+"""The figures of an evaluation, on plain arrays; the independent unit is the sample, not the frame."""
+
+from __future__ import annotations
+
+from model_repo.metrics.intervals import Interval, auc_table, bootstrap, bootstrap_interval, paired_difference
+from model_repo.metrics.quality import SMALLEST_PROBABILITY, Reliability, accuracy, expected_calibration_error, nll, reliability
+from model_repo.metrics.risk import area_under_risk_curve, risk_at_coverage, risk_curve
+from model_repo.metrics.roc import auc, roc_curve
+from model_repo.metrics.selective import (
+    Referral,
+    binomial_bound,
+    entropy_candidates,
+    referral_for_coverage,
+    referral_for_risk,
+    referral_for_risk_of_independent_frames,
+    risk_bound,
+)
+from model_repo.metrics.temperature import Tempering, fit_temperature, temper, tempering
+
+__all__ = [
+    "SMALLEST_PROBABILITY",
+    "Interval",
+    "Referral",
+    "Reliability",
+    "Tempering",
+    "accuracy",
+    "area_under_risk_curve",
+    "auc",
+    "auc_table",
+    "binomial_bound",
+    "bootstrap",
+    "bootstrap_interval",
+    "entropy_candidates",
+    "expected_calibration_error",
+    "fit_temperature",
+    "nll",
+    "paired_difference",
+    "referral_for_coverage",
+    "referral_for_risk",
+    "referral_for_risk_of_independent_frames",
+    "reliability",
+    "risk_at_coverage",
+    "risk_bound",
+    "risk_curve",
+    "roc_curve",
+    "temper",
+    "tempering",
+]
