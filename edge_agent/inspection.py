@@ -55,7 +55,7 @@ def _referral_threshold(manifest: inference.Manifest) -> float | None:
     """The entropy that refers a frame at a stream's default coverage, nats; None where that was not measured."""
     coverage = ReferralSettings().coverage
     try:
-        return referral_threshold([(point.coverage, point.entropy_threshold) for point in manifest.referral], coverage or 1.0)
+        return referral_threshold(manifest.coverage_points, coverage or 1.0)
     except ValueError:
         return None
 

@@ -16,7 +16,7 @@ from edge_agent.drift import Calibration, DriftSettings, SequentialJudge, load_c
 from edge_agent.frames import DecoderPool, completeness
 from edge_agent.pipeline import StreamLine
 from edge_agent.publish import JsonLinesSink, KafkaSink
-from edge_agent.uncertainty import referral_threshold
+from edge_agent.uncertainty import referral_threshold, referral_threshold_for_risk
 from edge_agent.watch import FolderWatcher, WatchSettings
 
 if TYPE_CHECKING:
@@ -66,11 +66,20 @@ def find_served_model(settings: Settings, stream: StreamSettings) -> ServedModel
 
 
 def _referral(stream: StreamSettings, manifest: Manifest) -> float | None:
-    coverage = stream.referral.coverage
-    if coverage is None or coverage == 1.0 or not manifest.referral:
+    coverage, risk = stream.referral.coverage, stream.referral.risk
+    if risk is not None:
+        try:
+            return referral_threshold_for_risk(manifest.risk_points, risk)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"[stream {stream.name}] referral.risk",
+                f"model {manifest.name}: {error}",
+                "allow more risk, set referral.coverage instead, or export the model with more calibration samples",
+            ) from None
+    if coverage is None or coverage == 1.0 or not manifest.coverage_points:
         return None
     try:
-        return referral_threshold([(point.coverage, point.entropy_threshold) for point in manifest.referral], coverage)
+        return referral_threshold(manifest.coverage_points, coverage)
     except ValueError as error:
         raise ConfigurationError(f"[stream {stream.name}] referral.coverage", str(error), "choose a coverage within that range") from None
 

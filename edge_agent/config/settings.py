@@ -77,10 +77,21 @@ class ModelSettings(Section):
 
 
 class ReferralSettings(Section):
-    """Which predictions a person should decide."""
+    """Which predictions a person should decide: by coverage or by risk, not both."""
 
     coverage: float | None = Field(default=0.9, gt=0, le=1)
-    """The share of frames, of those the model was calibrated on, that is accepted; the rest is referred."""
+    """The share of frames, of those the model was calibrated on, that is accepted; the rest is referred. Unset by risk."""
+    risk: float | None = Field(default=None, gt=0, lt=1)
+    """The share of wrong answers among accepted frames that is bearable; needs a model whose calibration bounds it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _coverage_or_risk(cls, given: object) -> object:
+        if not isinstance(given, dict) or given.get("risk") is None:
+            return given
+        if given.get("coverage") is not None:
+            raise ValueError("coverage and risk are two ways to say when a person is asked; keep one of the two")
+        return {**given, "coverage": None}
 
 
 class DriftSettings(Section):

@@ -74,10 +74,28 @@ class Preprocessing(_Part):
 
 
 class ReferralPoint(_Part):
-    """The entropy above which a frame goes to a person so that `coverage` of the calibration frames need none."""
+    """The entropy above which a frame goes to a person, and what that was measured or bounded to mean.
+
+    Attributes:
+        coverage: share of the calibration frames that need nobody.
+        entropy_threshold: nats.
+        risk: share of wrong answers among those frames; None when it was not measured.
+        risk_bound: the risk of new samples that is not exceeded, with probability `confidence` over the draw of calibration samples.
+            A point that has it was made for this risk; the others were made for their coverage.
+        confidence: of `risk_bound`, such as 0.9.
+    """
 
     coverage: Annotated[float, Field(gt=0, le=1)]
     entropy_threshold: float
+    risk: Annotated[float | None, Field(ge=0, le=1)] = None
+    risk_bound: Annotated[float | None, Field(gt=0, lt=1)] = None
+    confidence: Annotated[float | None, Field(gt=0, lt=1)] = None
+
+    @model_validator(mode="after")
+    def _bound_has_its_confidence(self) -> Self:
+        if (self.risk_bound is None) != (self.confidence is None):
+            raise ValueError("a risk_bound needs its confidence, and a confidence its risk_bound")
+        return self
 
 
 class Canary(_Part):
@@ -157,6 +175,16 @@ class Manifest(_Part):
         if not answer or any(len(field) != self.members or any(len(row) != len(self.lots) for row in field) for field in answer):
             raise ValueError("the canary's answer has another shape than (fields, members, lots)")
         return self
+
+    @property
+    def coverage_points(self) -> list[tuple[float, float]]:
+        """Coverage and entropy threshold, nats, of the referral points made for a coverage."""
+        return [(point.coverage, point.entropy_threshold) for point in self.referral if point.risk_bound is None]
+
+    @property
+    def risk_points(self) -> list[tuple[float, float]]:
+        """Bound on the risk and entropy threshold, nats, of the referral points made for a risk."""
+        return [(point.risk_bound, point.entropy_threshold) for point in self.referral if point.risk_bound is not None]
 
     @property
     def identity(self) -> ModelIdentity:

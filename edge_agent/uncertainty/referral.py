@@ -26,3 +26,24 @@ def referral_threshold(points: Iterable[tuple[float, float]], coverage: float) -
         raise ValueError(f"coverage {coverage:g} was not measured (measured: {span})")
     coverages, thresholds = zip(*measured, strict=True)
     return float(np.interp(coverage, coverages, thresholds))
+
+
+def referral_threshold_for_risk(points: Iterable[tuple[float, float]], risk: float) -> float:
+    """The entropy above which a frame is referred so that at most a share `risk` of the accepted answers is wrong.
+
+    It is the threshold of the largest bound that is no larger than `risk`. Nothing is interpolated: a bound holds where it was proved.
+
+    Args:
+        points: (bound on the risk, entropy threshold in nats), in any order.
+        risk: wanted share of wrong answers among the accepted.
+
+    Raises:
+        ValueError: no bound is as small as `risk`.
+    """
+    bounded = sorted(points)
+    if not bounded:
+        raise ValueError("this model's calibration bounds no risk")
+    kept = [threshold for bound, threshold in bounded if bound <= risk]
+    if not kept:
+        raise ValueError(f"a risk of {risk:g} cannot be promised: the smallest that this model's calibration bounds is {bounded[0][0]:g}")
+    return float(kept[-1])
