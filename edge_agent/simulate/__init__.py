@@ -5,7 +5,9 @@ from __future__ import annotations
 from edge_agent.simulate.column import Filament, blur
 from edge_agent.simulate.instrument import simulate, views
 from edge_agent.simulate.plan import PlannedSample, plan_samples
+from edge_agent.simulate.source import Recorded, Source, Subject
 from edge_agent.simulate.source_real import WINDOW_PX, Micrographs, View, read_grey, visit
+from edge_agent.simulate.source_virtual import VirtualLots
 from edge_agent.simulate.unrelated import unrelated_picture
 from edge_agent.simulate.virtual import KNOWN_LOTS, MICROSCOPE_VERSION, UNSEEN_LOTS, Column, VirtualMicroscope
 
@@ -18,7 +20,11 @@ __all__ = [
     "Filament",
     "Micrographs",
     "PlannedSample",
+    "Recorded",
+    "Source",
+    "Subject",
     "View",
+    "VirtualLots",
     "VirtualMicroscope",
     "blur",
     "plan_samples",

@@ -12,19 +12,15 @@ import numpy as np
 import tifffile
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.simulate.column import Filament
-from edge_agent.simulate.source_real import View, read_grey, visit
-from edge_agent.simulate.unrelated import unrelated_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from edge_agent.simulate.plan import PlannedSample
+    from edge_agent.simulate.source_real import View
 
 FEI_TAG = 34682
-PIXEL_M = 5e-8
-"""What the tags claim a pixel to be; the sources do not say."""
 GROWING = 4
 """Every so many frames one is written piece by piece under its final name; the others are renamed into place."""
 PIECES = 4
@@ -82,21 +78,16 @@ def simulate(
 
 def views(planned: PlannedSample, frames: int, seed: int) -> Iterator[View]:
     """A sample's fields of view through its filament; the same for the same seed and sample number."""
-    rng = np.random.default_rng((seed, planned.number))
-    seen: Iterator[View]
-    if planned.image is None:
-        seen = (View(unrelated_picture(rng), 0, 0) for _ in range(frames))
-    else:
-        seen = visit(read_grey(planned.image), frames, rng)
-    filament = Filament(planned.filament)
-    for view in seen:
-        yield View(np.asarray(filament.apply(view.pixels, rng), np.uint8), view.top, view.left)
+    return planned.subject.show(frames, planned.filament, planned.current, np.random.default_rng((seed, planned.number)))
 
 
 def tiff(view: View, planned: PlannedSample) -> bytes:
     """One frame as a TIFF with the vendor tag of FEI/Thermo microscopes; it says that it is simulated."""
     height, width = view.pixels.shape
     now = datetime.now(UTC)
+    recorded = planned.subject.recorded
+    pixel_m, voltage_v, dwell_s = recorded.pixel_m, recorded.voltage_v, recorded.dwell_s
+    current = {} if recorded.current_a is None else {"BeamCurrent": recorded.current_a}
     sections: dict[str, dict[str, object]] = {
         "User": {
             "Date": now.strftime("%m/%d/%Y"),
@@ -105,11 +96,11 @@ def tiff(view: View, planned: PlannedSample) -> bytes:
             "UserText": planned.name,
         },
         "System": {"Type": "Simulated", "Software": "edge-agent", "Source": "Tungsten", "SystemType": "edge-agent simulate"},
-        "Beam": {"HV": 10000, "Spot": 3, "Beam": "EBeam", "Scan": "EScan"},
-        "EBeam": {"HV": 10000, "HFW": width * PIXEL_M, "VFW": height * PIXEL_M, "WD": 0.01},
-        "EScan": {"Dwell": 1e-06, "PixelWidth": PIXEL_M, "PixelHeight": PIXEL_M, "HorFieldsize": width * PIXEL_M},
-        "Scan": {"Dwelltime": 1e-06, "PixelWidth": PIXEL_M, "PixelHeight": PIXEL_M, "HorFieldsize": width * PIXEL_M},
-        "Stage": {"StageX": view.left * PIXEL_M, "StageY": view.top * PIXEL_M, "StageZ": 0.01, "WorkingDistance": 0.01},
+        "Beam": {"HV": voltage_v, "Spot": 3, "Beam": "EBeam", "Scan": "EScan"},
+        "EBeam": {"HV": voltage_v, "HFW": width * pixel_m, "VFW": height * pixel_m, "WD": 0.01, **current},
+        "EScan": {"Dwell": dwell_s, "PixelWidth": pixel_m, "PixelHeight": pixel_m, "HorFieldsize": width * pixel_m},
+        "Scan": {"Dwelltime": dwell_s, "PixelWidth": pixel_m, "PixelHeight": pixel_m, "HorFieldsize": width * pixel_m},
+        "Stage": {"StageX": view.left * pixel_m, "StageY": view.top * pixel_m, "StageZ": 0.01, "WorkingDistance": 0.01},
         "Image": {"ResolutionX": width, "ResolutionY": height, "Average": 0, "Integrate": 1},
         "Detectors": {"Number": 1, "Name": "ETD", "Mode": "SE"},
         "PrivateFei": {"DatabarHeight": 0},

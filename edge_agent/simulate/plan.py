@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.simulate.column import Filament
+from edge_agent.simulate.unrelated import UnrelatedPictures
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Mapping
 
     import numpy as np
 
-    from edge_agent.simulate.source_real import Micrographs
+    from edge_agent.simulate.source import Source, Subject
 
 Shift = Literal["filament", "unseen", "unrelated"]
 
@@ -26,17 +26,19 @@ class PlannedSample:
     Attributes:
         number: from 0, in the order of imaging.
         lot: what it shows; "unrelated" for pictures that are no micrographs.
-        image: the source image; None for unrelated pictures.
+        subject: what is on the stage.
         shift: what is wrong with it, or None.
         filament: the filament's strength, 0 for a good one.
+        current: beam current as a share of a fresh filament's; the filament ages.
         label: the lot it is declared to be; "" when the instrument does not say.
     """
 
     number: int
     lot: str
-    image: Path | None
+    subject: Subject
     shift: Shift | None
     filament: float
+    current: float = 1.0
     label: str = ""
 
     @property
@@ -46,7 +48,7 @@ class PlannedSample:
 
 
 def plan_samples(
-    micrographs: Micrographs,
+    source: Source,
     samples: int,
     rng: np.random.Generator,
     *,
@@ -54,46 +56,53 @@ def plan_samples(
     filament: Mapping[int, float] | None = None,
     unseen: Collection[int] = (),
     unrelated: Collection[int] = (),
+    ageing: float = 0.0,
 ) -> tuple[PlannedSample, ...]:
-    """Draw samples: the known lots in turn, each lot's images before any is shown again.
+    """Draw samples: the known lots in turn, each lot's samples before any is shown again.
 
     Args:
-        micrographs: where images come from.
+        source: where samples come from.
         samples: how many.
-        rng: draws lots and images.
+        rng: draws lots and samples.
         lots: how many of the known lots; all by default.
         filament: sample number -> strength, which stays until the next entry; 0 is a good filament again.
         unseen: samples that show an unseen lot.
         unrelated: samples that show no micrographs at all.
+        ageing: share of its beam current that a filament loses from one sample to the next, until the next filament entry.
 
     Raises:
-        ConfigurationError: a sample number or strength is impossible, or no unseen lot is there to show.
+        ConfigurationError: a sample number, strength or ageing is impossible, or no unseen lot is there to show.
     """
-    known = list(micrographs.known)
+    known, unknown = list(source.known), list(source.unseen)
     if lots is not None and not 1 <= lots <= len(known):
         raise ConfigurationError(f"--lots {lots}", f"the source knows {len(known)} lots", f"choose 1 to {len(known)}")
+    if not 0.0 <= ageing < 1.0:
+        raise ConfigurationError(f"--ageing {ageing:g}", "is no share of a beam current", "choose from 0 to less than 1, such as 0.01")
     strengths = dict(filament or {})
-    _check(samples, strengths, unseen, unrelated, can_show_unseen=bool(micrographs.unseen))
-    known, unknown = known[:lots], list(micrographs.unseen)
-    decks: dict[str, list[Path]] = {}
+    _check(samples, strengths, unseen, unrelated, can_show_unseen=bool(unknown))
+    known = known[:lots]
+    decks: dict[str, Iterator[Subject]] = {}
     order: list[str] = []
     planned = []
-    strength = 0.0
+    strength, current = 0.0, 1.0
     for number in range(samples):
-        strength = strengths.get(number, strength)
-        if number in unrelated:
-            planned.append(PlannedSample(number, "unrelated", None, "unrelated", strength))
-            continue
+        if number in strengths:
+            strength, current = strengths[number], 1.0
+        lot: str
+        subject: Subject
         shift: Shift | None
-        if number in unseen:
-            lot, images, shift = unknown[int(rng.integers(len(unknown)))], micrographs.unseen, "unseen"
+        if number in unrelated:
+            lot, subject, shift = "unrelated", UnrelatedPictures(source.frame_px, source.recorded), "unrelated"
         else:
-            if not order:
-                order = [known[k] for k in rng.permutation(len(known))]
-            lot, images, shift = order.pop(), micrographs.known, "filament" if strength > 0 else None
-        if not decks.get(lot):
-            decks[lot] = [images[lot][k] for k in rng.permutation(len(images[lot]))]
-        planned.append(PlannedSample(number, lot, decks[lot].pop(), shift, strength))
+            if number in unseen:
+                lot, shift = unknown[int(rng.integers(len(unknown)))], "unseen"
+            else:
+                if not order:
+                    order = [known[k] for k in rng.permutation(len(known))]
+                lot, shift = order.pop(), "filament" if strength > 0 else None
+            subject = next(decks.setdefault(lot, source.deck(lot, rng)))
+        planned.append(PlannedSample(number, lot, subject, shift, strength, current))
+        current *= 1.0 - ageing
     return tuple(planned)
 
 

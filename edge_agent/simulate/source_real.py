@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.simulate.column import Filament
+from edge_agent.simulate.source import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).with_name("micrographs")
 WINDOW_PX = 384
 """Edge of a field of view: several fit on a source of 512 x 512 without showing the same pixels."""
+RECORDED = Recorded(pixel_m=5e-8, dwell_s=1e-6, voltage_v=10_000.0)
+"""What the tags claim; the sources do not say."""
 IMAGES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
 
 
@@ -33,11 +37,28 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Micrograph:
+    """One source image, taken for one sample."""
+
+    path: Path
+    recorded: Recorded = RECORDED
+
+    def show(self, frames: int, filament: float, current: float, rng: np.random.Generator) -> Iterator[View]:
+        """Visit `frames` fields of view; of a weaker beam the grey level is lowered, the noise it would add is not."""
+        changed = Filament(filament)
+        for view in visit(read_grey(self.path), frames, rng):
+            pixels = view.pixels if current == 1.0 else np.asarray(np.rint(view.pixels * current), np.uint8)
+            yield View(np.asarray(changed.apply(pixels, rng), np.uint8), view.top, view.left)
+
+
+@dataclass(frozen=True, slots=True)
 class Micrographs:
     """Source images by lot; `known` lots are those a model was trained on, `unseen` ones are not."""
 
     known: dict[str, tuple[Path, ...]]
     unseen: dict[str, tuple[Path, ...]]
+    frame_px: int = WINDOW_PX
+    recorded: Recorded = RECORDED
 
     @classmethod
     def shipped(cls) -> Micrographs:
@@ -46,13 +67,21 @@ class Micrographs:
 
     @classmethod
     def of(cls, folder: Path) -> Micrographs:
-        """Read `folder`/known/LOT/*.png and `folder`/unseen/LOT/*.png; raises EdgeAgentError when no known lot is there."""
+        """Read `folder`/known/LOT/*.png and `folder`/unseen/LOT/*.png; raises EdgeAgentError for no known lot, or one that is both."""
         known, unseen = _lots(folder / "known"), _lots(folder / "unseen")
         if not known:
             raise EdgeAgentError(
                 str(folder), "holds no images under known/LOT", "put a few images a lot into known/LOT, others into unseen/LOT"
             )
+        if both := sorted(known.keys() & unseen.keys()):
+            raise EdgeAgentError(str(folder), f"has the lot {both[0]} as known and as unseen", "rename one of the two folders")
         return cls(known, unseen)
+
+    def deck(self, lot: str, rng: np.random.Generator) -> Iterator[Micrograph]:
+        """The images of a lot in drawn order, again and again."""
+        images = self.known[lot] if lot in self.known else self.unseen[lot]
+        while True:
+            yield from (Micrograph(images[k]) for k in rng.permutation(len(images))[::-1])
 
 
 def _lots(folder: Path) -> dict[str, tuple[Path, ...]]:

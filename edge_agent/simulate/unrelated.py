@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.simulate.column import blur
+from edge_agent.simulate.column import Filament, blur
+from edge_agent.simulate.source_real import View
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+    from edge_agent.simulate.source import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class UnrelatedPictures:
+    """A folder of them, `side` pixels square, which a filament changes as it changes micrographs."""
+
+    side: int
+    recorded: Recorded
+
+    def show(self, frames: int, filament: float, current: float, rng: np.random.Generator) -> Iterator[View]:  # noqa: ARG002 - no beam made these
+        """Draw `frames` pictures."""
+        changed = Filament(filament)
+        for _ in range(frames):
+            yield View(np.asarray(changed.apply(unrelated_picture(rng, self.side, self.side), rng), np.uint8), 0, 0)
 
 
 def unrelated_picture(rng: np.random.Generator, height: int = 384, width: int = 384) -> NDArray[np.uint8]:

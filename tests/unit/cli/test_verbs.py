@@ -55,6 +55,24 @@ def test_an_instrument_is_simulated_with_the_truth_beside_it(tmp_path: Path) -> 
     assert [one["strength"] for one in truth] == [0, 0, 1, 1]
 
 
+def test_the_virtual_microscope_is_simulated_with_the_same_flags(tmp_path: Path) -> None:
+    flags = ("--samples", "3", "--frames", "2", "--lots", "5", "--filament", "1:2", "--unseen", "2", "--ageing", "0.01")
+    code, said = edge_agent("simulate", tmp_path / "frames", "--source", "virtual", *flags)
+    assert code == 0
+    assert "6 frames in" in said
+    truth = [json.loads(line) for line in (tmp_path / "frames.truth.jsonl").read_text().splitlines()]
+    assert [one["shift"] for one in truth] == [None, None, "filament", "filament", "unseen", "unseen"]
+    assert truth[0]["lot"] in {f"lot-{k:02d}" for k in range(5)}
+    assert truth[5]["lot"].startswith("unseen-")
+
+
+def test_the_virtual_microscope_takes_no_images(tmp_path: Path) -> None:
+    code, said = edge_agent("simulate", tmp_path / "frames", "--source", "virtual", "--images", tmp_path)
+    assert code == 78
+    assert "--images" in said
+    assert not (tmp_path / "frames").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
