@@ -101,9 +101,9 @@ def _run_plan(trt: Any, torch: Any, plan: bytes, manifest: Manifest, fields: NDA
     engine = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan)
     context = engine.create_execution_context()
     context.set_input_shape(manifest.input.name, fields.shape)
-    outputs = (manifest.outputs.probabilities, manifest.outputs.distances)
     tensors = {manifest.input.name: torch.from_numpy(fields).cuda()}
-    tensors |= {output.name: torch.empty((len(fields), *output.shape[1:]), dtype=torch.float32, device="cuda") for output in outputs}
+    for output in manifest.outputs.tensors:  # TensorRT writes every output, wanted or not
+        tensors[output.name] = torch.empty((len(fields), *output.shape[1:]), dtype=torch.float32, device="cuda")
     for name, tensor in tensors.items():
         context.set_tensor_address(name, tensor.data_ptr())
     stream = torch.cuda.Stream()
@@ -111,5 +111,5 @@ def _run_plan(trt: Any, torch: Any, plan: bytes, manifest: Manifest, fields: NDA
     if not context.execute_async_v3(stream.cuda_stream):
         raise ConfigurationError("TensorRT", "could not run the plan it built", "check the driver with nvidia-smi")
     stream.synchronize()
-    probabilities, distances = (tensors[output.name].cpu().numpy() for output in outputs)
-    return probabilities, distances
+    outputs = manifest.outputs
+    return tensors[outputs.probabilities.name].cpu().numpy(), tensors[outputs.distances.name].cpu().numpy()

@@ -36,14 +36,16 @@ class TritonPythonModel:
         self._outputs = [output["name"] for output in config["output"]]
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer all waiting requests with one run of the graph."""
+        """Answer all waiting requests with one run of the graph, and each with the outputs it asks for: few want the maps."""
+        asked = [set(request.requested_output_names()) for request in requests]
+        names = [name for name in self._outputs if any(name in wanted for wanted in asked)]
         inputs = [pb_utils.get_input_tensor_by_name(request, self._input).as_numpy() for request in requests]
-        answers = self._session.run(self._outputs, {self._input: np.concatenate(inputs)})
+        answers = self._session.run(names, {self._input: np.concatenate(inputs)})
         cuts = np.cumsum([len(fields) for fields in inputs])[:-1]
         parts = [np.split(answer, cuts) for answer in answers]
         return [
-            pb_utils.InferenceResponse([pb_utils.Tensor(name, part[k]) for name, part in zip(self._outputs, parts, strict=True)])
-            for k in range(len(requests))
+            pb_utils.InferenceResponse([pb_utils.Tensor(name, part[k]) for name, part in zip(names, parts, strict=True) if name in wanted])
+            for k, wanted in enumerate(asked)
         ]
 
     def finalize(self) -> None:

@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOTS = ("ebc", "powder", "superalloy")
+MAP = (8, 8)
+"""Rows and columns of the local map."""
 
 
 def write_tiny_model(
-    folder: Path, *, name: str = "tiny", version: str = "1", members: int = 2, seed: int = 0, nan_above: float | None = None
+    folder: Path,
+    *,
+    name: str = "tiny",
+    version: str = "1",
+    members: int = 2,
+    seed: int = 0,
+    nan_above: float | None = None,
+    with_map: bool = False,
 ) -> Path:
-    """A random ensemble of linear members on an 8x8 pooling of the field; `nan_above` spoils member 0 for fields of a larger mean."""
+    """A random ensemble of linear members on an 8x8 pooling of the field, which is also its local map where one is wanted.
+
+    `nan_above` spoils member 0 for fields of a larger mean.
+    """
     rng = np.random.default_rng(seed)
     lots = len(LOTS)
     weights = {
@@ -58,14 +70,19 @@ def write_tiny_model(
             helper.make_node("Sqrt", ["chosen"], ["nan_or_zero"]),
             helper.make_node("Add", ["softmax", "nan_or_zero"], ["probabilities"]),
         ]
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", members, lots]),
+        helper.make_tensor_value_info("distances", TensorProto.FLOAT, ["batch", members]),
+    ]
+    if with_map:
+        weights["map_shape"] = np.array([-1, *MAP], dtype=np.int64)
+        nodes.append(helper.make_node("Reshape", ["pooled", "map_shape"], ["local_map"]))
+        outputs.append(helper.make_tensor_value_info("local_map", TensorProto.FLOAT, ["batch", *MAP]))
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("fields", TensorProto.FLOAT, ["batch", 1, 64, 64])],
-        [
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", members, lots]),
-            helper.make_tensor_value_info("distances", TensorProto.FLOAT, ["batch", members]),
-        ],
+        outputs,
         [numpy_helper.from_array(value, key) for key, value in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
@@ -75,8 +92,25 @@ def write_tiny_model(
     onnx.save(model, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     known = session.run(["probabilities"], {"fields": canary_fields()})[0]
-    write_manifest(folder, manifest_of(path, name=name, version=version, members=members, canary=np.nan_to_num(known, nan=0.0).tolist()))
+    manifest = manifest_of(path, name=name, version=version, members=members, canary=np.nan_to_num(known, nan=0.0).tolist())
+    if with_map:
+        manifest["outputs"]["local_map"] = {"name": "local_map", "dtype": "float32", "shape": [-1, *MAP]}
+    write_manifest(folder, manifest)
     return folder
+
+
+def exchange_members(folder: Path, *places: int, weight: float | None = None) -> None:
+    """Give the members at `places` other weights, all of them `weight` or, without, negated; the known answer stays the old one."""
+    path = folder / "1" / "model.onnx"
+    model = onnx.load(path)
+    (classes,) = (tensor for tensor in model.graph.initializer if tensor.name == "classes")
+    weights = numpy_helper.to_array(classes).copy()
+    for place in places:
+        part = slice(place * len(LOTS), (place + 1) * len(LOTS))
+        weights[:, part] = -weights[:, part] if weight is None else weight
+    classes.CopyFrom(numpy_helper.from_array(weights, "classes"))
+    onnx.save(model, path)
+    edit_manifest(folder, onnx={"file": "1/model.onnx", "sha256": sha256_of(path)})
 
 
 def manifest_of(onnx_path: Path, *, name: str, version: str, members: int, canary: list[Any]) -> dict[str, Any]:
@@ -98,7 +132,7 @@ def manifest_of(onnx_path: Path, *, name: str, version: str, members: int, canar
         "preprocessing": {"field_px": 256, "input_px": 64, "max_fields": 12},
         "referral": [{"coverage": 0.9, "entropy_threshold": 0.5}],
         "canary": {"formula": "sinusoids-1", "probabilities": canary, "tolerance": 1e-3},
-        "training": {"recipe": "tiny", "seeds": [0, 1]},
+        "training": {"recipe": "tiny", "members": [{"seed": 11 + place} for place in range(members)]},
         "licence": "CC0-1.0",
     }
 

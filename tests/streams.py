@@ -23,7 +23,8 @@ def observation(values: np.ndarray, lot: str, number: int, sample: str | None, *
     """A frame whose components are `values` above the lot's centre."""
     entropy, information, distance, mean, sigma, noise, sharpness = (values + LOTS[lot]).tolist()
     score = Score(
-        lot, 0.99, math.exp(entropy - 4), math.exp(information - 5), round(distance, 6), None, False, ((0.1,),), members
+        lot, 0.99, math.exp(entropy - 4), math.exp(information - 5), round(distance, 6), None, False, ((0.1,),), members,
+        members_missing=tuple(f"member {place + 1}" for place in range(members, 5)),
     )  # fmt: skip
     statistics = AcquisitionStatistics(0.4 + 0.1 * mean, sigma - 3, noise - 4, sharpness - 1, blind, 0.0)
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)

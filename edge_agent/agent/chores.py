@@ -47,6 +47,7 @@ class Chores:
                 log.warning("the model does not answer yet; frames will wait", reason=str(error))
             else:
                 self._parts.health.models[name] = ""
+                self._tell_degradation(name, "", predictor)
 
     async def announce(self) -> None:
         """Tell that the agent began, and close alerts whose judge was replaced while they were open."""
@@ -64,6 +65,7 @@ class Chores:
         doubts = self._parts.health.models
         while True:
             await asyncio.sleep(RETRY_EVERY_S if doubts[name] else CANARY_EVERY_S)
+            lacked = predictor.degradation
             try:
                 await (predictor.start() if doubts[name] else predictor.check())
             except (PredictorUnavailableError, ModelError) as error:
@@ -74,6 +76,15 @@ class Chores:
                 if doubts[name]:
                     log.info("the model answers again", model=name)
                 doubts[name] = ""
+                self._tell_degradation(name, lacked, predictor)
+
+    @staticmethod
+    def _tell_degradation(name: str, before: str, predictor: Predictor) -> None:
+        """Log when the canary finds other members than before to leave out."""
+        if predictor.degradation and predictor.degradation != before:
+            log.warning("the ensemble is degraded", model=name, reason=predictor.degradation)
+        elif before and not predictor.degradation:
+            log.info("every member gives its known answer again", model=name)
 
     async def beat(self) -> None:
         """Give a life sign for each stream now and then."""

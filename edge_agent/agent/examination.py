@@ -10,7 +10,7 @@ from edge_agent.agent.broker import broker_settings
 from edge_agent.agent.compose import Predictors, check_places, find_served_model, make_judge
 from edge_agent.config import read_secret
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+from edge_agent.core.errors import ConfigurationError, EdgeAgentError, ModelError
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.core.telemetry import NoTelemetry
 from edge_agent.journal import Journal
@@ -68,8 +68,11 @@ class _Trial:
         predictor = self._predictors.of(stream, served)
         try:
             await predictor.start()
+            lacks = predictor.degradation
         finally:
             await predictor.stop()
+        if lacks:
+            raise ModelError(f"model {served.manifest.name}", "its ensemble is degraded", lacks)
         named = f"{served.manifest.name} version {served.manifest.version} ({stream.model.backend})"
         return f"{named} gives the known answer; {make_judge(stream, served, None).guarantee}"
 

@@ -9,6 +9,7 @@ from edge_agent.observe import PartState, overall
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edge_agent.core.protocols import Judge, Predictor
     from edge_agent.pipeline import Pipeline
     from edge_agent.publish import Publisher
     from edge_agent.watch import FolderWatcher
@@ -21,20 +22,33 @@ class Health:
         models: for each model, why it is not believed at present, "" when it is.
     """
 
-    def __init__(self, pipeline: Pipeline, publisher: Publisher, watchers: Sequence[FolderWatcher], models: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        publisher: Publisher,
+        watchers: Sequence[FolderWatcher],
+        predictors: Mapping[str, Predictor],
+        judges: Mapping[str, Judge],
+    ) -> None:
         self._pipeline = pipeline
         self._publisher = publisher
         self._watchers = watchers
-        self.models = dict(models)
+        self._predictors = predictors
+        self._judges = judges
+        self.models = dict.fromkeys(predictors, "it has not been asked yet")
 
     def parts(self) -> dict[str, PartState]:
-        """Each part's standing; frames that wait make a part unready, events that wait only degrade."""
+        """Each part's standing; frames that wait make a part unready, events that wait and members left out only degrade."""
         parts = {
             f"watch {watcher.stream}": PartState("ok" if watcher.state.watching else "unready", watcher.state.reason)
             for watcher in self._watchers
         }
         for name, reason in self.models.items():
-            parts[f"model {name}"] = PartState("unready" if reason else "ok", reason)
+            lacks = self._predictors[name].degradation
+            parts[f"model {name}"] = PartState("unready", reason) if reason else PartState("degraded" if lacks else "ok", lacks)
+        for stream, judge in self._judges.items():
+            if judge.degradation:
+                parts[f"ensemble of {stream}"] = PartState("degraded", judge.degradation)
         for name, reason in self._pipeline.waiting_for.items():
             parts[name] = PartState("unready", reason)
         parts.setdefault("journal", PartState("ok"))

@@ -74,7 +74,7 @@ async def assemble(
         make_watcher(stream, once=once, known=journal, admissions=pipeline, clock=clock, telemetry=metrics) for stream in settings.stream
     )
     watchdog = Watchdog(clock)
-    health = Health(pipeline, publisher, watchers, dict.fromkeys(predictors.named, "it has not been asked yet"))
+    health = Health(pipeline, publisher, watchers, predictors.named, {line.name: line.judge for line in lines})
     server = HealthServer(settings.http, metrics, health.parts, watchdog)
     await server.start()
     release.push_async_callback(server.close)

@@ -25,13 +25,18 @@ class Prediction:
 
     Attributes:
         probabilities: shape (fields, members, lots), each row sums to 1.
-        distances: shape (fields, members), squared Mahalanobis distance of the member's penultimate
-            features to the nearest lot's mean.
+        distances: shape (fields, members), how far each field lies from the training set; `distance_kind` says in what sense.
         grid: (rows, columns) of the fields on the frame; rows * columns = fields, row-major.
         lots: the classes' names.
         model: which model answered.
-        members_expected: the members the manifest promises; `probabilities.shape[1]` answered.
+        members_expected: the members the manifest promises; `probabilities.shape[1]` answered and are believed.
         inference_s: seconds this frame's share of the inference took.
+        distance_kind: mahalanobis (squared distance to the nearest lot's mean), rigidity (inverse last-layer prediction rigidity) or
+            variance (of a Gaussian process).
+        members_missing: names of members without an answer: not finite, or no probabilities.
+        members_stale: names of members that were left out because they no longer give the model's known answer.
+        local_maps: shape (fields, rows, columns), inverse local rigidity, dimensionless, larger where the field is less like the
+            training set; None when it was not asked for or the model has none.
     """
 
     probabilities: NDArray[np.float32]
@@ -41,6 +46,10 @@ class Prediction:
     model: ModelIdentity
     members_expected: int
     inference_s: float
+    distance_kind: str = "mahalanobis"
+    members_missing: tuple[str, ...] = ()
+    members_stale: tuple[str, ...] = ()
+    local_maps: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +62,12 @@ class Score:
         entropy: entropy of the mean prediction, nats.
         mutual_information: entropy of the mean less mean entropy of the members, nats.
         distance: mean over fields of the natural logarithm of the members' mean distance.
-        p_value: conformal p-value of `distance` within the predicted lot; None without a calibration.
-        referred: whether a person should decide this frame.
+        p_value: conformal p-value of `distance` within the predicted lot; None without a calibration, and where members are left out,
+            since the calibration was made with all of them.
+        referred: whether a person should decide this frame; always when referral is on and members are left out.
         field_entropy: shape (rows, columns), entropy of each field's mean prediction, nats.
-        members_answering: members that answered.
+        members_answering: members the score is made of.
+        members_missing, members_stale: names of those left out, see Prediction.
     """
 
     lot: str
@@ -68,3 +79,5 @@ class Score:
     referred: bool
     field_entropy: tuple[tuple[float, ...], ...]
     members_answering: int
+    members_missing: tuple[str, ...] = ()
+    members_stale: tuple[str, ...] = ()

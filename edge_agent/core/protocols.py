@@ -45,6 +45,11 @@ class Predictor(Protocol):
         """Which model answers."""
         ...
 
+    @property
+    def degradation(self) -> str:
+        """Which members the last canary found stale or missing, and what to do; "" when all gave the known answer."""
+        ...
+
     async def start(self) -> None:
         """Load or connect and run the canary; raise ModelError or PredictorUnavailableError."""
         ...
@@ -80,6 +85,11 @@ class Judge(Protocol):
     @property
     def open_kinds(self) -> list[Kind]:
         """The kinds of the episodes that are open now."""
+        ...
+
+    @property
+    def degradation(self) -> str:
+        """Which members are left out of the frames' scores, as the open episode of kind degraded says; "" when none is open."""
         ...
 
     @property

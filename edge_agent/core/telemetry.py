@@ -40,7 +40,7 @@ class Telemetry:
     def quarantined(self, stream: str, reason: str) -> None:
         """A file went to quarantine."""
 
-    def drift(self, stream: str, statistic: float, threshold: float | None, state: DriftState) -> None:
+    def drift(self, stream: str, statistic: float | None, threshold: float | None, state: DriftState) -> None:
         """The judge's last verdict."""
 
     def episode(self, stream: str, kind: Kind, phase: Phase) -> None:
@@ -49,8 +49,8 @@ class Telemetry:
     def open_episodes(self, stream: str, kinds: list[Kind]) -> None:
         """The kinds of all open episodes, told at start and after each change."""
 
-    def members(self, stream: str, answering: int, missing: int) -> None:
-        """Ensemble members that answered and that did not."""
+    def members(self, stream: str, answering: int, missing: int, stale: int) -> None:
+        """Ensemble members that the last frame's score is made of, that did not answer it, and that are not believed any more."""
 
     def outbox(self, events: int, oldest_s: float | None) -> None:
         """Unsent events and the oldest one's time, seconds since the epoch."""

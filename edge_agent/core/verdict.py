@@ -102,13 +102,13 @@ class Verdict:
     """A judge's conclusion after one frame.
 
     Attributes:
-        statistic: the detector's statistic, larger is stranger.
+        statistic: the detector's statistic, larger is stranger; None when uncalibrated.
         threshold: the value at which it alarms; None when uncalibrated.
         state: the stream's standing.
         changes: episode changes this frame caused, in order.
     """
 
-    statistic: float
+    statistic: float | None
     threshold: float | None
     state: DriftState
     changes: tuple[EpisodeChange, ...] = ()

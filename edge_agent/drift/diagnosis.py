@@ -25,7 +25,10 @@ ACTIONS = {
     Kind.UNSEEN_LOT: f"Hold the predictions and send the sample for testing; add the lot as a class if it is new. {STANDARD} as well.",
     Kind.UNRELATED: f"Discard these frames: they show none of the known lots. {STANDARD} before going on.",
     Kind.DETECTOR_FAULT: f"Stop imaging and call service. {STANDARD} when the detector is back.",
-    Kind.DEGRADED: f"Restart the model so that every member answers; until then only acquisition is judged. {STANDARD} if this persists.",
+    Kind.DEGRADED: (
+        "Restart the model, or lay it out again, so that every member gives its known answer; until then only acquisition is judged. "
+        f"{STANDARD} if this persists."
+    ),
     Kind.UNDETERMINED: f"{STANDARD} and image the sample again; the frames alone do not tell what changed.",
 }
 """What a lab does about each kind (Zhang, Kailkhura & Han 2021, "different types of shifts")."""

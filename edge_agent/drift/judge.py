@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.verdict import DriftState, Kind, Phase, Verdict
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE
 from edge_agent.drift.components import NETWORK, component_values
+from edge_agent.drift.degradation import Degradation, is_lacking
 from edge_agent.drift.diagnosis import Diagnosis, diagnose, words
 from edge_agent.drift.episode import EVIDENCE_FRAMES, Episode
 from edge_agent.drift.evidence import BLOCK, NOTHING, Sample, Stream
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edge_agent.drift.calibration import Calibration
     from edge_agent.drift.evidence import Evidence
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 CONFIDENT = 0.9
 """Without sample names, a predicted lot this probable that differs from the last one begins another sample."""
 FLAT_LOG_SIGMA = -6.2
@@ -31,8 +32,6 @@ MOSTLY = 0.5
 """Share of pixels at a limit of the detector's range from which it is blind."""
 FAULTY_FRAMES = 2
 """Blind frames in a row that make a detector fault; a single one is a blanked beam."""
-DEGRADED_FRAMES = 3
-"""Frames in a row that lacked members."""
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class _State:
     lot: str = ""
     last_frames: list[FrameRef] = field(default_factory=list)
     blind: int = 0
-    lacking: int = 0
+    degradation: Degradation = field(default_factory=Degradation)
     calm: list[tuple[str, list[float]]] = field(default_factory=list)
     episode: Episode | None = None
 
@@ -81,30 +80,38 @@ class SequentialJudge:
 
     @property
     def open_kinds(self) -> list[Kind]:
-        """The kind of the open episode, if one is."""
-        return [self._state.episode.kind] if self._state.episode else []
+        """The kinds of the open episodes: what the judge sees, and whether the ensemble is whole."""
+        kinds = [self._state.episode.kind] if self._state.episode else []
+        return [*kinds, Kind.DEGRADED] if self._state.degradation.is_open else kinds
+
+    @property
+    def degradation(self) -> str:
+        """Which members are left out of the frames' scores; "" while no episode of kind degraded is open."""
+        return self._state.degradation.reason
 
     def update(self, observation: Observation) -> Verdict:
         """Take one frame, in sequence order."""
+        state = self._state
+        roll = state.degradation.update(observation)
         table = self._tables.get(observation.declared_lot or observation.score.lot)
         if table is None or self._calibration is None:
-            return Verdict(0.0, None, DriftState.UNCALIBRATED)
-        state = self._state
+            return Verdict(None, None, DriftState.UNCALIBRATED, roll)
         sample = self._sample(observation)
         state.last_frames = [*state.last_frames[-(EVIDENCE_FRAMES - 1) :], observation.ref]
         blind = self._is_blind(observation, table)
-        lacking = observation.score.members_answering < self._calibration.members
+        lacking = is_lacking(observation.score)
         state.blind = state.blind + 1 if blind else 0
-        state.lacking = state.lacking + 1 if lacking else 0
         if blind:
             state.calm = []
             evidence, z = NOTHING, [0.0] * len(table.centre)
         else:
             vector = table.standardise(component_values(observation.score, observation.statistics))
-            if lacking:
+            if lacking:  # what fewer members say cannot be held against the calibration; how the frame was taken can
                 vector = [0.0 if place in NETWORK else value for place, value in enumerate(vector)]
             sample.add(table, vector, self._limits.z)
-            if state.episode:
+            if lacking:
+                state.calm = []
+            elif state.episode:
                 state.calm = [*state.calm[-(BLOCK - 1) :], (table.lot, vector)]
             z = sample.z()
             evidence = sample.strongest(z, table, self._limits)
@@ -112,7 +119,7 @@ class SequentialJudge:
                 evidence = max(evidence, state.stream.strongest(z, table.lot, self._limits, sample.first), key=lambda sign: sign.ratio)
         changes = self._go_on(observation, evidence) if state.episode else self._begin(observation, evidence, z)
         standing = DriftState.ALARM if state.episode else DriftState.IN_CONTROL
-        return Verdict(round(evidence.ratio * self._limits.z, 6), round(self._limits.z, 6), standing, changes)
+        return Verdict(round(evidence.ratio * self._limits.z, 6), round(self._limits.z, 6), standing, (*roll, *changes))
 
     def _sample(self, observation: Observation) -> Sample:
         """The sample this frame belongs to, a new one where the stage has moved on."""
@@ -152,8 +159,6 @@ class SequentialJudge:
             diagnosis = diagnose(recent, self._tables)
             size = evidence.ratio * self._limits.z * evidence.sign if evidence.layer != "stream" else z[evidence.place]
             reason = words(evidence, size, self._tables[evidence.lot], diagnosis)
-        elif state.lacking >= DEGRADED_FRAMES:
-            diagnosis, reason = Diagnosis(Kind.DEGRADED, 0.99), self._lacking_reason(observation)
         else:
             return ()
         state.episode = Episode(
@@ -183,7 +188,7 @@ class SequentialJudge:
         if state.blind >= FAULTY_FRAMES:
             change = episode.revise(Diagnosis(Kind.DETECTOR_FAULT, 0.99), _blind_reason(observation), observation.ref)
             return (change,) if change else ()
-        if state.blind == 0 and state.lacking == 0 and episode.is_over(state.calm, self._tables, self._limits):
+        if state.blind == 0 and episode.is_over(state.calm, self._tables, self._limits):
             state.episode = None
             state.sample = Sample(sample.name, observation.ref)
             state.stream = Stream()
@@ -196,11 +201,6 @@ class SequentialJudge:
             return (change,) if change else ()
         return ()
 
-    def _lacking_reason(self, observation: Observation) -> str:
-        promised = self._calibration.members if self._calibration else 0
-        answering = observation.score.members_answering
-        return f"{answering} of {promised} members answer, so entropy and distance cannot be compared with calibration."
-
     def to_json(self) -> str:
         """The whole state."""
         state, references = self._state, References()
@@ -210,7 +210,7 @@ class SequentialJudge:
             "calibration": self._digest,
             "lot": state.lot,
             "blind": state.blind,
-            "lacking": state.lacking,
+            "degradation": state.degradation.to_rows(references),
             "last": [references.number(frame) for frame in state.last_frames],
             "sums": state.stream.sums,
             "began": state.stream.began,
@@ -247,7 +247,7 @@ class SequentialJudge:
             lot=body["lot"],
             last_frames=[frames[number] for number in body["last"]],
             blind=body["blind"],
-            lacking=body["lacking"],
+            degradation=Degradation.from_rows(body["degradation"], frames),
             calm=_recent(body["calm"]),
             episode=None
             if episode is None

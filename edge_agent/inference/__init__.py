@@ -1,14 +1,16 @@
 """Frames in, every member's answers out: the served model's manifest, its fields, and the two places it can run."""
 
 from edge_agent.inference.backend import make_predictor
-from edge_agent.inference.canary import canary_difference, canary_fields
+from edge_agent.inference.canary import RollCall, call_roll, canary_differences, canary_fields
 from edge_agent.inference.embedded import EmbeddedPredictor, open_session
 from edge_agent.inference.fields import tile
 from edge_agent.inference.manifest import (
     MANIFEST_NAME,
     Canary,
     DigestedFile,
+    DistanceKind,
     Manifest,
+    Method,
     Outputs,
     PlanFingerprint,
     Preprocessing,
@@ -26,15 +28,19 @@ __all__ = [
     "MANIFEST_NAME",
     "Canary",
     "DigestedFile",
+    "DistanceKind",
     "EmbeddedPredictor",
     "Manifest",
+    "Method",
     "Outputs",
     "PlanFingerprint",
     "Preprocessing",
     "ReferralPoint",
+    "RollCall",
     "Tensor",
     "TritonPredictor",
-    "canary_difference",
+    "call_roll",
+    "canary_differences",
     "canary_fields",
     "find_model",
     "load_manifest",

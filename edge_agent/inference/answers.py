@@ -1,8 +1,8 @@
-"""The network's outputs become predictions, and outputs that cannot be believed do not."""
+"""The network's outputs become predictions, and outputs that cannot be believed do not: a member left out is named, never averaged over."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.core.frame import Frame
-    from edge_agent.inference.manifest import Manifest
+    from edge_agent.inference.manifest import Manifest, Tensor
 
 ROW_SUM_TOLERANCE = 0.02
 """Half precision moves a sum of probabilities by less than this."""
+
+
+class Answers(NamedTuple):
+    """What the graph returned for a batch of fields.
+
+    Attributes:
+        probabilities: shape (fields, members, lots).
+        distances: shape (fields, members).
+        local_maps: shape (fields, rows, columns); None when they were not asked for.
+    """
+
+    probabilities: NDArray[np.float32]
+    distances: NDArray[np.float32]
+    local_maps: NDArray[np.float32] | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """One from the answers to consecutive requests, which all asked for the same."""
+        probabilities, distances, maps = zip(*parts, strict=True)
+        return cls(np.concatenate(probabilities), np.concatenate(distances), None if maps[0] is None else np.concatenate(maps))
 
 
 class FieldBatch:
@@ -30,21 +50,24 @@ class FieldBatch:
         self.fields: NDArray[np.float32] = np.concatenate([fields for fields, _ in tiles])
 
     def predictions(
-        self, probabilities: NDArray[np.float32], distances: NDArray[np.float32], manifest: Manifest, inference_s: float
+        self, answers: Answers, manifest: Manifest, inference_s: float, stale: frozenset[int] = frozenset()
     ) -> list[Prediction]:
         """Split the answers by frame; the time is shared by the number of fields.
 
-        A member with a value that is not finite, or with rows that are no probabilities, is left out of that frame's prediction, which
-        then has fewer members than it expects. A frame that no member answers raises FrameRejectedError, `thing` its content hash.
+        Members at the places `stale` are left out of every frame, and a member with a value that is not finite, or with rows that are no
+        probabilities, of that frame; the prediction names both. A frame that no member answers raises FrameRejectedError, `thing` its
+        content hash.
         """
-        check_shapes(probabilities, distances, len(self.fields), manifest)
+        check_shapes(answers, len(self.fields), manifest)
+        fresh = np.array([place not in stale for place in range(manifest.members)])
         predictions, start = [], 0
         for frame, (rows, columns) in zip(self._frames, self._grids, strict=True):
             part = slice(start, start + rows * columns)
             start = part.stop
-            p, d = probabilities[part], distances[part]
+            p, d = answers.probabilities[part], answers.distances[part]
             answered = believable_members(p, d)
-            if not answered.any():
+            believed = answered & fresh
+            if not believed.any():
                 raise FrameRejectedError(
                     frame.content_hash,
                     "rejected_by_model",
@@ -53,25 +76,36 @@ class FieldBatch:
                 )
             predictions.append(
                 Prediction(
-                    probabilities=p if answered.all() else p[:, answered],
-                    distances=d if answered.all() else d[:, answered],
+                    probabilities=p if believed.all() else p[:, believed],
+                    distances=d if believed.all() else d[:, believed],
                     grid=(rows, columns),
                     lots=manifest.lots,
                     model=manifest.identity,
                     members_expected=manifest.members,
                     inference_s=inference_s * rows * columns / len(self.fields),
+                    distance_kind=manifest.distance_kind,
+                    members_missing=_names(manifest, fresh & ~answered),
+                    members_stale=_names(manifest, ~fresh),
+                    local_maps=None if answers.local_maps is None else answers.local_maps[part],
                 )
             )
         return predictions
 
 
-def check_shapes(probabilities: NDArray[np.float32], distances: NDArray[np.float32], fields: int, manifest: Manifest) -> None:
+def wanted_outputs(manifest: Manifest, *, with_maps: bool) -> tuple[Tensor, ...]:
+    """The outputs to ask for, in the order of `Answers`: maps only when they are wanted and the model has them."""
+    outputs = manifest.outputs
+    return outputs.tensors if with_maps else (outputs.probabilities, outputs.distances)
+
+
+def check_shapes(answers: Answers, fields: int, manifest: Manifest) -> None:
     """Raise ModelError unless the outputs have the manifest's shapes for `fields` fields."""
-    wanted = (fields, manifest.members, len(manifest.lots))
-    if probabilities.shape != wanted or distances.shape != wanted[:2]:
+    found = [answer.shape for answer in answers if answer is not None]
+    wanted = [(fields, *tensor.shape[1:]) for tensor in wanted_outputs(manifest, with_maps=answers.local_maps is not None)]
+    if found != wanted:
         raise ModelError(
             f"model {manifest.name}",
-            f"answers {probabilities.shape} and {distances.shape}, its manifest expects {wanted} and {wanted[:2]}",
+            f"answers {_listed(found)}, its manifest expects {_listed(wanted)}",
             "export and lay out the model again so that graph and manifest belong together",
         )
 
@@ -83,3 +117,11 @@ def believable_members(probabilities: NDArray[np.float32], distances: NDArray[np
     sound = np.isfinite(probabilities).all(axis=(0, 2)) & np.isfinite(distances).all(axis=0)
     answered: NDArray[np.bool_] = sound & sums.all(axis=0)
     return answered
+
+
+def _names(manifest: Manifest, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(manifest.member_name(int(place)) for place in np.flatnonzero(chosen))
+
+
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return " and ".join(map(str, shapes))

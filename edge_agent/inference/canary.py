@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.core.errors import ModelError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.inference.manifest import Canary
+    from edge_agent.inference.manifest import Canary, Manifest
 
 
 def canary_fields(px: int = 64) -> NDArray[np.float32]:
@@ -20,9 +23,57 @@ def canary_fields(px: int = 64) -> NDArray[np.float32]:
     return np.stack([coarse, fine])[:, None].astype(np.float32)
 
 
-def canary_difference(canary: Canary, probabilities: NDArray[np.float32]) -> float:
-    """Largest absolute difference from the known answer; infinite for another shape or a value that is not finite."""
+def canary_differences(canary: Canary, probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Each member's largest absolute difference from the known answer, shape (members,); NaN for an answer that is not finite.
+
+    Raises:
+        ValueError: `probabilities` has another shape than the known answer.
+    """
     known = np.asarray(canary.probabilities, dtype=np.float64)
-    if probabilities.shape != known.shape or not np.isfinite(probabilities).all():
-        return float("inf")
-    return float(np.abs(probabilities - known).max())
+    if probabilities.shape != known.shape:
+        raise ValueError(f"the canary was answered with shape {probabilities.shape}, its known answer has {known.shape}")
+    finite = np.isfinite(probabilities).all(axis=(0, 2))
+    differences: NDArray[np.float64] = np.where(finite, np.abs(probabilities - known).max(axis=(0, 2)), np.nan)
+    return differences
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """What the canary found of each member.
+
+    Attributes:
+        stale: places of members whose answer is finite but not the known one, from 0.
+        missing: places of members without a finite answer.
+        said: one line that names both; "" when every member gave the known answer.
+    """
+
+    stale: frozenset[int] = frozenset()
+    missing: frozenset[int] = frozenset()
+    said: str = ""
+
+
+def call_roll(manifest: Manifest, probabilities: NDArray[np.float32], tolerance: float, thing: str, remedy: str) -> RollCall:
+    """Hold every member's answer to the canary against the known one; raise ModelError when no member gives it.
+
+    Args:
+        manifest: holds the known answer and the members' names.
+        probabilities: answer to `canary_fields`, shape (fields, members, lots).
+        tolerance: largest difference of a member that computes what it was trained to.
+        thing: what the error is about.
+        remedy: the way out.
+    """
+    try:
+        differences = canary_differences(manifest.canary, probabilities)
+    except ValueError as error:
+        raise ModelError(thing, str(error), remedy) from error
+    missing = frozenset(np.flatnonzero(np.isnan(differences)).tolist())
+    stale = frozenset(np.flatnonzero(differences > tolerance).tolist())
+    if len(missing) + len(stale) == manifest.members:
+        least = np.nanmin(differences) if stale else float("inf")
+        raise ModelError(thing, f"its canary differs from the known answer by {least:.3g}, more than {tolerance:.3g}", remedy)
+    told = [f"{manifest.member_name(place)} gives no finite answer to the canary" for place in sorted(missing)]
+    told += [
+        f"{manifest.member_name(place)} is stale: its canary differs from the known answer by {differences[place]:.3g}"
+        for place in sorted(stale)
+    ]
+    return RollCall(stale, missing, f"{'; '.join(told)}; {remedy}" if told else "")

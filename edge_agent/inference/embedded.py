@@ -8,13 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ModelError, PredictorUnavailableError
 from edge_agent.core.telemetry import Telemetry
-from edge_agent.inference.answers import FieldBatch, check_shapes
-from edge_agent.inference.canary import canary_difference, canary_fields
+from edge_agent.inference.answers import Answers, FieldBatch, check_shapes, wanted_outputs
+from edge_agent.inference.canary import RollCall, call_roll, canary_fields
 from edge_agent.inference.fields import tile
 from edge_agent.inference.manifest import load_manifest, verify
 from edge_agent.inference.memory import return_free_memory
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_agent.core.frame import Frame
@@ -43,6 +42,7 @@ class EmbeddedPredictor:
         telemetry: told of runs in flight and of canaries.
         clock: dates the canaries.
         fields_a_run: fields the graph takes at once.
+        with_maps: also ask for local maps, where the model has them.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class EmbeddedPredictor:
         telemetry: Telemetry | None = None,
         clock: Clock | None = None,
         fields_a_run: int = FIELDS_A_RUN,
+        with_maps: bool = False,
     ) -> None:
         self._folder = folder
         self._manifest = load_manifest(folder)
@@ -62,6 +63,8 @@ class EmbeddedPredictor:
         self._telemetry = telemetry or Telemetry()
         self._clock = clock or SystemClock()
         self._fields_a_run = fields_a_run
+        self._outputs = [tensor.name for tensor in wanted_outputs(self._manifest, with_maps=with_maps)]
+        self._roll = RollCall()
         self._session: Any = None
         self._executor: ThreadPoolExecutor | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -72,6 +75,11 @@ class EmbeddedPredictor:
     def model(self) -> ModelIdentity:
         """Which model answers."""
         return self._manifest.identity
+
+    @property
+    def degradation(self) -> str:
+        """Which members the last canary found stale or missing; "" when all gave the known answer."""
+        return self._roll.said
 
     @property
     def loaded(self) -> bool:
@@ -96,15 +104,8 @@ class EmbeddedPredictor:
         return predictions
 
     async def check(self) -> None:
-        """Run the canary; raise ModelError when this machine does not give the known answer."""
-        difference: float = await self._on_thread(self._canary)
-        tolerance = self._manifest.canary.tolerance
-        if not difference <= tolerance:
-            raise ModelError(
-                f"model {self._manifest.name}",
-                f"its canary differs from the known answer by {difference:.3g}, more than {tolerance:.3g}",
-                "reinstall onnxruntime, or export the model again",
-            )
+        """Run the canary and leave out members that do not give the known answer; raise ModelError when none does."""
+        self._roll = await self._on_thread(self._canary)
         self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
 
     async def stop(self) -> None:
@@ -139,27 +140,26 @@ class EmbeddedPredictor:
     def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         began = time.perf_counter()
         batch = FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])
-        probabilities, distances = self._run(batch.fields)
-        return batch.predictions(probabilities, distances, self._manifest, time.perf_counter() - began)
+        answers = self._run(batch.fields)
+        return batch.predictions(answers, self._manifest, time.perf_counter() - began, self._roll.stale)
 
-    def _canary(self) -> float:
-        fields = canary_fields(self._manifest.preprocessing.input_px)
-        probabilities, distances = self._run(fields)
-        check_shapes(probabilities, distances, len(fields), self._manifest)
-        return canary_difference(self._manifest.canary, probabilities)
+    def _canary(self) -> RollCall:
+        manifest = self._manifest
+        fields = canary_fields(manifest.preprocessing.input_px)
+        answers = self._run(fields)
+        check_shapes(answers, len(fields), manifest)
+        thing, remedy = f"model {manifest.name}", "reinstall onnxruntime, or export the model again"
+        return call_roll(manifest, answers.probabilities, manifest.canary.tolerance, thing, remedy)
 
-    def _run(self, fields: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _run(self, fields: NDArray[np.float32]) -> Answers:
         if self._session is None:
             self._session = open_session(self._folder, self._threads)
-        outputs = self._manifest.outputs
-        names = [outputs.probabilities.name, outputs.distances.name]
         answers = []
         for k in range(0, len(fields), self._fields_a_run):
             if self._stopping:
                 raise PredictorUnavailableError(f"model {self._manifest.name}", "is stopping", "start it again")
-            answers.append(self._session.run(names, {self._manifest.input.name: fields[k : k + self._fields_a_run]}))
-        probabilities, distances = zip(*answers, strict=True)
-        return np.concatenate(probabilities), np.concatenate(distances)
+            answers.append(Answers(*self._session.run(self._outputs, {self._manifest.input.name: fields[k : k + self._fields_a_run]})))
+        return Answers.joined(answers)
 
     def _unload(self) -> None:
         self._session = None
@@ -185,7 +185,7 @@ def open_session(folder: Path, threads: int = 0) -> Any:
     except Exception as error:  # onnxruntime raises a class of its own for each way a graph can be wrong
         raise ModelError(str(path), f"ONNX Runtime refuses it ({error})".replace("\n", " "), "export the model again") from error
     ins, outs = {t.name for t in session.get_inputs()}, {t.name for t in session.get_outputs()}
-    wanted = {manifest.outputs.probabilities.name, manifest.outputs.distances.name}
+    wanted = {tensor.name for tensor in manifest.outputs.tensors}
     if ins != {manifest.input.name} or not wanted <= outs:
         raise ModelError(
             str(path),

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import importlib.util
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -53,10 +53,23 @@ class Tensor(_Part):
 
 
 class Outputs(_Part):
-    """What the graph returns: every member's probabilities and feature distances."""
+    """What the graph returns.
+
+    Attributes:
+        probabilities: every member's, shape (-1, members, lots).
+        distances: every member's distance from the training set, shape (-1, members); `Manifest.distance_kind` says which.
+        local_map: inverse local rigidity over the field, shape (-1, rows, columns), larger where the field is less like the training
+            set, dimensionless; None where the method has none.
+    """
 
     probabilities: Tensor
     distances: Tensor
+    local_map: Tensor | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in the graph's order."""
+        return tuple(tensor for tensor in (self.probabilities, self.distances, self.local_map) if tensor is not None)
 
 
 class Preprocessing(_Part):
@@ -137,6 +150,23 @@ class PlanFingerprint(_Part):
     largest_difference: Annotated[float, Field(ge=0)]
 
 
+Method: TypeAlias = Literal["deep_ensemble", "softmax", "mc_dropout", "spectral_gp", "vgp_head", "llpr"]
+"""How a model knows what it does not know, which also says what its members are.
+
+deep_ensemble: networks trained from different seeds (Lakshminarayanan et al. 2017). softmax: one network, one member.
+mc_dropout: one network under fixed dropout masks, one member a mask (Gal & Ghahramani 2016). spectral_gp: samples of the latent
+function of a Gaussian process on a spectrally normalised network (Bi et al. 2021). vgp_head: the same of a variational head on any trained
+network (UnlockNN, 2022). llpr: last layers sampled around the trained one by its prediction rigidity (Bigi et al. 2024).
+"""
+
+DistanceKind: TypeAlias = Literal["mahalanobis", "rigidity", "variance"]
+"""What `distances` are, all larger for fields less like the training set.
+
+mahalanobis: squared Mahalanobis distance of the features to the nearest lot's mean. rigidity: inverse last-layer prediction rigidity
+1/R. variance: predictive variance of the Gaussian process's latent function.
+"""
+
+
 class Manifest(_Part):
     """All that is promised of a served model; the same for the embedded runtime, Triton and TensorRT."""
 
@@ -144,7 +174,8 @@ class Manifest(_Part):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")]
     task: Literal["classification"] = "classification"
-    method: Literal["deep_ensemble"] = "deep_ensemble"
+    method: Method = "deep_ensemble"
+    distance_kind: DistanceKind = "mahalanobis"
     lots: Annotated[tuple[str, ...], Field(min_length=2)]
     members: Annotated[int, Field(gt=0)]
     onnx: DigestedFile
@@ -169,12 +200,28 @@ class Manifest(_Part):
         for tensor, shape in expected:
             if tensor.shape != shape:
                 raise ValueError(f"tensor {tensor.name} has shape {list(tensor.shape)}, lots, members and input_px ask for {list(shape)}")
+        place = self.outputs.local_map
+        if place is not None and (len(place.shape) != 3 or place.shape[0] != -1 or min(place.shape[1:]) < 1):
+            raise ValueError(f"tensor {place.name} has shape {list(place.shape)}, a map has [-1, rows, columns]")
+        if len({tensor.name for tensor in self.outputs.tensors}) != len(self.outputs.tensors):
+            raise ValueError("two outputs have one name")
         if len(set(self.lots)) != len(self.lots):
             raise ValueError("a lot is named twice")
         answer = self.canary.probabilities
         if not answer or any(len(field) != self.members or any(len(row) != len(self.lots) for row in field) for field in answer):
             raise ValueError("the canary's answer has another shape than (fields, members, lots)")
         return self
+
+    def member_name(self, place: int) -> str:
+        """What people call the member at `place`, from 0: its number from 1 and, where each member is a network, the seed it grew from.
+
+        >>> Manifest.model_construct(members=1, training={"members": [{"seed": 7}]}).member_name(0)
+        'member 1 (seed 7)'
+        """
+        told = self.training.get("members")
+        one = told[place] if isinstance(told, list) and len(told) == self.members else None
+        seed = one.get("seed") if isinstance(one, dict) else None
+        return f"member {place + 1}" if seed is None else f"member {place + 1} (seed {seed})"
 
     @property
     def coverage_points(self) -> list[tuple[float, float]]:

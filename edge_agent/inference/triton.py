@@ -1,7 +1,7 @@
 """The ensemble on a Triton server, over asynchronous gRPC.
 
 What the server says of itself is not believed: its configuration must carry the manifest's digest, and an inference with a known answer
-must succeed. After any failure both are asked again before the next frame.
+must succeed for at least one member; the others are left out and named. After any failure both are asked again before the next frame.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.errors import ModelError, PredictorUnavailableError
+from edge_agent.core.errors import PredictorUnavailableError
 from edge_agent.core.telemetry import Telemetry
-from edge_agent.inference.answers import FieldBatch
-from edge_agent.inference.canary import canary_difference, canary_fields
+from edge_agent.inference.answers import Answers, FieldBatch, wanted_outputs
+from edge_agent.inference.canary import RollCall, call_roll, canary_fields
 from edge_agent.inference.fields import tile
 from edge_agent.inference.manifest import load_manifest
 from edge_agent.inference.triton_config import ServedConfig, absence, read_config
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_agent.core.frame import Frame
@@ -59,6 +58,7 @@ class TritonPredictor:
         in_flight: requests under way at the same time.
         telemetry: told of requests in flight and of canaries.
         clock: dates the canaries.
+        with_maps: also ask for local maps, where the model has them.
     """
 
     def __init__(
@@ -70,8 +70,11 @@ class TritonPredictor:
         in_flight: int = 4,
         telemetry: Telemetry | None = None,
         clock: Clock | None = None,
+        with_maps: bool = False,
     ) -> None:
         self._manifest = load_manifest(folder)
+        self._outputs = wanted_outputs(self._manifest, with_maps=with_maps)
+        self._roll = RollCall()
         self._url = url
         self._timeout_s = timeout_s
         self._telemetry = telemetry or Telemetry()
@@ -87,6 +90,11 @@ class TritonPredictor:
     def model(self) -> ModelIdentity:
         """Which model answers."""
         return self._manifest.identity
+
+    @property
+    def degradation(self) -> str:
+        """Which members the last canary found stale or missing; "" when all gave the known answer."""
+        return self._roll.said
 
     async def start(self) -> None:
         """Connect, then `check`."""
@@ -114,11 +122,13 @@ class TritonPredictor:
             for request in requests:
                 request.cancel()
             await asyncio.gather(*requests, return_exceptions=True)
-        probabilities, distances = (np.concatenate(parts) for parts in zip(*answers, strict=True))
-        return batch.predictions(probabilities, distances, self._manifest, time.perf_counter() - began)
+        return batch.predictions(Answers.joined(answers), self._manifest, time.perf_counter() - began, self._roll.stale)
 
     async def check(self) -> None:
-        """Compare the configuration and run the canary; raise PredictorUnavailableError or ModelError."""
+        """Compare the configuration, run the canary and leave out members that do not give the known answer.
+
+        Raises PredictorUnavailableError, or ModelError when another graph is served or no member gives the known answer.
+        """
         async with self._checking:
             await self._check()
 
@@ -139,15 +149,10 @@ class TritonPredictor:
         self._served = None
         served = await self._ask_config()
         canary = self._manifest.canary
-        probabilities, _ = await self._infer(canary_fields(self._manifest.preprocessing.input_px))
-        difference = canary_difference(canary, probabilities)
+        answers = await self._infer(canary_fields(self._manifest.preprocessing.input_px))
         tolerance = canary.fp16_tolerance if served.precision == "fp16" else canary.tolerance
-        if not difference <= tolerance:
-            raise ModelError(
-                f"model {self._manifest.name} on Triton at {self._url}",
-                f"its canary differs from the known answer by {difference:.3g}, more than {tolerance:.3g}",
-                "lay the model out again with `model-repo layout` and reload it in Triton",
-            )
+        thing, remedy = self._thing, "lay the model out again with `model-repo layout` and reload it in Triton"
+        self._roll = call_roll(self._manifest, answers.probabilities, tolerance, thing, remedy)
         self._served = served
         self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
         return served
@@ -170,28 +175,33 @@ class TritonPredictor:
             raise self._unavailable(error) from error
         raise absence(index.models, self._manifest, self._url)
 
-    async def _infer(self, fields: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        from tritonclient.grpc import InferInput  # noqa: PLC0415  (loaded only where Triton is used)
+    async def _infer(self, fields: NDArray[np.float32]) -> Answers:
+        from tritonclient.grpc import InferInput, InferRequestedOutput  # noqa: PLC0415  (loaded only where Triton is used)
         from tritonclient.utils import InferenceServerException  # noqa: PLC0415  (as above)
 
         manifest = self._manifest
         tensor = InferInput(manifest.input.name, list(fields.shape), "FP32")
         tensor.set_data_from_numpy(fields)
+        wanted = [InferRequestedOutput(output.name) for output in self._outputs]
         async with self._places:
             client = self._connected()
             self._count(1)
             try:
-                answer = await client.infer(manifest.name, [tensor], model_version=manifest.version, client_timeout=self._timeout_s)
+                answer = await client.infer(
+                    manifest.name, [tensor], model_version=manifest.version, outputs=wanted, client_timeout=self._timeout_s
+                )
             except InferenceServerException as error:
                 raise self._unavailable(error) from error
             finally:
                 self._count(-1)
-        outputs = (manifest.outputs.probabilities, manifest.outputs.distances)
         try:
-            probabilities, distances = (answer.as_numpy(output.name).reshape(len(fields), *output.shape[1:]) for output in outputs)
+            return Answers(*(answer.as_numpy(output.name).reshape(len(fields), *output.shape[1:]) for output in self._outputs))
         except (AttributeError, ValueError) as error:  # absent, or with another number of bytes than its shape asks for
             raise self._unavailable("an answer lacks a tensor or has another size than it says") from error
-        return probabilities, distances
+
+    @property
+    def _thing(self) -> str:
+        return f"model {self._manifest.name} on Triton at {self._url}"
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -209,7 +219,7 @@ class TritonPredictor:
         self._served = None
         reason = " ".join(str(cause).split())
         return PredictorUnavailableError(
-            f"model {self._manifest.name} on Triton at {self._url}",
+            self._thing,
             f"does not answer ({reason})",
             "start Triton, or unload and load the model there when the server itself is up; frames wait meanwhile",
         )

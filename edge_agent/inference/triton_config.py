@@ -39,8 +39,7 @@ def read_config(config: Any, manifest: Manifest, url: str) -> ServedConfig:
         raise ModelError(
             thing, f"serves the graph {digest or 'of no stated digest'}, the manifest expects {manifest.onnx.sha256}", RELAYOUT
         )
-    outputs = manifest.outputs
-    wanted = _shapes([manifest.input]), _shapes([outputs.probabilities, outputs.distances])
+    wanted = _shapes([manifest.input]), _shapes(manifest.outputs.tensors)
     found = {t.name: tuple(t.dims) for t in config.input}, {t.name: tuple(t.dims) for t in config.output}
     if found != wanted:
         raise ModelError(thing, f"takes {found[0]} and returns {found[1]}, the manifest expects {wanted[0]} and {wanted[1]}", RELAYOUT)

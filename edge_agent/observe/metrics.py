@@ -29,7 +29,7 @@ OUTCOMES = ("scored", "quarantined", "companion", "repeat")
 VIAS = ("event", "scan")
 STAGES = ("settle", "read", "predict", "judge", "commit", "publish")
 QUEUES = ("read", "predict", "judge")
-MEMBER_STATES = ("answering", "missing")
+MEMBER_STATES = ("answering", "missing", "stale")
 PUBLISH_FAILURE_REASONS = ("unavailable",)
 DIGEST_CHARACTERS = 12
 
@@ -95,7 +95,7 @@ class Metrics(Telemetry):
             "mutual_information_nats", "Mutual information between prediction and member.", INFORMATION_BUCKETS_NATS, "stream"
         )
         self._referred = self._counter("referred_total", "Frames that a person should decide.", "stream")
-        self._statistic = self._gauge("drift_statistic", "The judge's statistic after the last frame; NaN before the first.", "stream")
+        self._statistic = self._gauge("drift_statistic", "The judge's statistic after the last frame; NaN when uncalibrated.", "stream")
         self._threshold = self._gauge("drift_threshold", "The statistic's alarm level; NaN when uncalibrated.", "stream")
         states = ", ".join(f"{number} {state}" for number, state in enumerate(DriftState))
         self._state = self._gauge("drift_state", f"The stream's standing: {states}; NaN before the first frame.", "stream")
@@ -207,9 +207,9 @@ class Metrics(Telemetry):
         """Count a file that could not be used."""
         self._quarantined.labels(stream, reason).inc()
 
-    def drift(self, stream: str, statistic: float, threshold: float | None, state: DriftState) -> None:
+    def drift(self, stream: str, statistic: float | None, threshold: float | None, state: DriftState) -> None:
         """Record the judge's last verdict."""
-        self._statistic.labels(stream).set(statistic)
+        self._statistic.labels(stream).set(math.nan if statistic is None else statistic)
         self._threshold.labels(stream).set(math.nan if threshold is None else threshold)
         self._state.labels(stream).set(list(DriftState).index(state))
 
@@ -223,10 +223,10 @@ class Metrics(Telemetry):
         for kind in Kind:
             self._alert_open.labels(stream, kind).set(kinds.count(kind))
 
-    def members(self, stream: str, answering: int, missing: int) -> None:
-        """Record how many ensemble members answered."""
-        self._members.labels(stream, "answering").set(answering)
-        self._members.labels(stream, "missing").set(missing)
+    def members(self, stream: str, answering: int, missing: int, stale: int) -> None:
+        """Record how many ensemble members the last frame's score is made of, and why the others are not."""
+        for state, members in zip(MEMBER_STATES, (answering, missing, stale), strict=True):
+            self._members.labels(stream, state).set(members)
 
     def outbox(self, events: int, oldest_s: float | None) -> None:
         """Record the backlog of unsent events."""

@@ -26,7 +26,6 @@ class JudgedFrame:
 
     observation: Observation
     verdict: Verdict
-    members_expected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
         events.append(scored)
         events += [alert(origin, change, prediction.model) for change in verdict.changes]
         records.append(FrameRecord(frame.frame_index, frame.content_hash, scored.id, scored.data, observation.score.field_entropy))
-        judged.append(JudgedFrame(observation, verdict, prediction.members_expected))
+        judged.append(JudgedFrame(observation, verdict))
     outcome = Outcome.SCORED if records else Outcome.REPEAT
     return Conclusion(FinishedFile(admission, outcome, job.generation, frames=tuple(records)), tuple(events), tuple(judged))
 

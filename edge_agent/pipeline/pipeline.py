@@ -140,10 +140,10 @@ class Pipeline:
                 size=file.size if place == 0 else 0,
                 at_s=judged.observation.ref.at.timestamp(),
                 entropy=score.entropy,
-                mutual_information=score.mutual_information,
+                mutual_information=score.mutual_information if score.members_answering > 1 else None,
                 referred=score.referred,
             )
-            self.telemetry.members(stream, score.members_answering, judged.members_expected - score.members_answering)
+            self.telemetry.members(stream, score.members_answering, len(score.members_missing), len(score.members_stale))
             self.telemetry.drift(stream, verdict.statistic, verdict.threshold, verdict.state)
             for change in verdict.changes:
                 self.telemetry.episode(stream, change.kind, change.phase)

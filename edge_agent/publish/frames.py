@@ -81,19 +81,25 @@ class FrameScored(FilePayload):
     entropy: Number
     """Entropy of the ensemble's mean prediction, nats."""
     mutual_information: Number
-    """What of the entropy is the members' disagreement, nats."""
+    """What of the entropy is the members' disagreement, nats; null where fewer than two members answer."""
     distance: Number
-    """Logarithm of the squared Mahalanobis distance of the features to the nearest lot."""
+    """Natural logarithm of how far the frame lies from the training set, in the sense that distance_kind says."""
+    distance_kind: Text
+    """mahalanobis (squared distance to the nearest lot), rigidity (inverse prediction rigidity) or variance (of a Gaussian process)."""
     p_value: Number
-    """Conformal p-value of the distance within the predicted lot; null without a calibration."""
+    """Conformal p-value of the distance within the predicted lot; null without a calibration, and where members are left out."""
     referred: bool
-    """Whether a person should decide this frame."""
+    """Whether a person should decide this frame; always where frames are referred at all and members are left out."""
     members_answering: int
-    """Ensemble members that answered."""
+    """Ensemble members the score is made of; with fewer than expected it is not comparable with the calibration."""
     members_expected: int
     """Ensemble members the model has."""
+    members_missing: tuple[Text, ...]
+    """Members left out because they gave no finite probabilities."""
+    members_stale: tuple[Text, ...]
+    """Members left out because they no longer give the canary's known answer."""
     drift_statistic: Number
-    """The judge's statistic after this frame; larger is stranger."""
+    """The judge's statistic after this frame; larger is stranger; null when uncalibrated."""
     drift_threshold: Number
     """The value at which it alarms; null when uncalibrated."""
     drift_state: Text
@@ -223,12 +229,15 @@ def frame_scored(
         "lot": score.lot,
         "confidence": score.confidence,
         "entropy": score.entropy,
-        "mutual_information": score.mutual_information,
+        "mutual_information": score.mutual_information if score.members_answering > 1 else None,
         "distance": score.distance,
+        "distance_kind": prediction.distance_kind,
         "p_value": score.p_value,
         "referred": score.referred,
         "members_answering": score.members_answering,
         "members_expected": prediction.members_expected,
+        "members_missing": score.members_missing,
+        "members_stale": score.members_stale,
         "drift_statistic": verdict.statistic,
         "drift_threshold": verdict.threshold,
         "drift_state": verdict.state.value,

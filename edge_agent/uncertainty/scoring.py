@@ -26,6 +26,9 @@ def score(
 ) -> Score:
     """Score one frame: a member's frame probability is its mean over the fields.
 
+    With fewer members than the calibration had, scores are not comparable with it: no p-value is given, and where frames are referred at
+    all, this one is.
+
     Args:
         prediction: probabilities (fields, members, lots), distances (fields, members).
         referral_threshold: entropy in nats above which the frame is referred; None refers nothing.
@@ -48,7 +51,8 @@ def score(
     distance = round(float(np.add.reduce(np.log(np.maximum(distances, SMALLEST_DISTANCE))) / fields), DIGITS)
     place = int(mean.argmax())
     lot = prediction.lots[place]
-    calibration = (calibration_distances or {}).get(lot)
+    whole = members == prediction.members_expected
+    calibration = (calibration_distances or {}).get(lot) if whole else None
     p_value = None if calibration is None or not len(calibration) else round(conformal_p_value(distance, calibration), DIGITS)
     rounded = round(total, DIGITS)
     field_entropy = [round(value, DIGITS) for value in entropies[:fields].tolist()]
@@ -59,7 +63,9 @@ def score(
         mutual_information=round(max(total - float(np.add.reduce(entropies[fields:-1])) / members, 0.0), DIGITS),
         distance=distance,
         p_value=p_value,
-        referred=referral_threshold is not None and rounded > referral_threshold,
+        referred=referral_threshold is not None and (rounded > referral_threshold or not whole),
         field_entropy=tuple(tuple(field_entropy[row * columns : (row + 1) * columns]) for row in range(rows)),
         members_answering=members,
+        members_missing=prediction.members_missing,
+        members_stale=prediction.members_stale,
     )

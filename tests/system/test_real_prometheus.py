@@ -42,7 +42,7 @@ def live_well(metrics: Metrics, number: int) -> None:
     metrics.requests_in_flight(number % 2)
     metrics.frame_done(STREAM, "scored", size=1_000_000, at_s=now_s, entropy=0.1, mutual_information=0.01, referred=number % 10 == 0)
     metrics.drift(STREAM, 1.0 + number % 3, 8.0, DriftState.IN_CONTROL)
-    metrics.members(STREAM, 5, 0)
+    metrics.members(STREAM, 5, 0, 0)
     metrics.outbox(0, None)
     metrics.published("kafka", 1, now_s)
     metrics.canary_answered(now_s)

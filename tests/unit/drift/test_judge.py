@@ -102,13 +102,6 @@ def test_a_blind_detector_is_a_fault_after_two_frames_and_not_after_one():
     assert "service" in changes[0].action
 
 
-def test_missing_members_make_a_degraded_episode_that_ends_with_them():
-    judge, stage = SequentialJudge(fitted()), Stage(8)
-    changes = changes_of(judge, stage.sample(12) + stage.sample(12, members=3) + stage.sample(12))
-    assert [(change.phase, change.kind) for change in changes] == [(Phase.OPENED, Kind.DEGRADED), (Phase.CLOSED, Kind.DEGRADED)]
-    assert changes[0].reason.startswith("3 of 5 members")
-
-
 def test_without_a_calibration_nothing_is_judged_and_it_says_so():
     judge = SequentialJudge(None)
     verdict = judge.update(Stage(0).sample(1)[0])

@@ -16,7 +16,7 @@ from edge_agent.core.errors import FrameRejectedError, ModelError, PredictorUnav
 from edge_agent.core.telemetry import Telemetry
 from edge_agent.inference import EmbeddedPredictor, load_manifest, tile
 from tests.frames_of import frame_of, noise_frame
-from tests.served_model import edit_manifest, write_tiny_model
+from tests.served_model import edit_manifest, exchange_members, write_tiny_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ async def test_a_file_that_is_no_graph_is_one_clear_line(folder: Path) -> None:
 
 async def test_a_wrong_canary_stops_the_start(folder: Path) -> None:
     known = load_manifest(folder).canary.model_dump(mode="json")
-    known["probabilities"][0][0] = [0.9, 0.05, 0.05]
+    known["probabilities"][0] = [[0.9, 0.05, 0.05]] * 2
     edit_manifest(folder, canary=known)
     predictor = EmbeddedPredictor(folder)
     with pytest.raises(ModelError, match="canary differs from the known answer"):
@@ -123,7 +123,87 @@ async def test_a_member_that_is_not_finite_is_left_out_and_counted_as_missing(tm
     await predictor.stop()
     assert (spoiled.probabilities.shape[1], spoiled.distances.shape[1], spoiled.members_expected) == (2, 2, 3)
     assert np.isfinite(spoiled.probabilities).all()
+    assert (spoiled.members_missing, spoiled.members_stale) == (("member 1 (seed 11)",), ())
     assert sound.probabilities.shape[1] == 3
+    assert (sound.members_missing, sound.members_stale) == ((), ())
+
+
+async def test_members_that_changed_since_the_known_answer_are_left_out_by_name(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", members=4)
+    exchange_members(folder, 2)
+    exchange_members(folder, 3, weight=float("nan"))
+    predictor = EmbeddedPredictor(folder)
+    await predictor.start()
+    (prediction,) = await predictor.predict([noise_frame(0)])
+    await predictor.stop()
+    assert prediction.probabilities.shape[1] == prediction.distances.shape[1] == 2
+    assert prediction.members_expected == 4
+    assert prediction.members_stale == ("member 3 (seed 13)",)
+    assert prediction.members_missing == ("member 4 (seed 14)",)
+    assert "member 3 (seed 13) is stale: its canary differs from the known answer by 0." in predictor.degradation
+    assert "member 4 (seed 14) gives no finite answer" in predictor.degradation
+    whole = EmbeddedPredictor(write_tiny_model(tmp_path / "whole", members=4))
+    await whole.start()
+    (reference,) = await whole.predict([noise_frame(0)])
+    await whole.stop()
+    assert whole.degradation == ""
+    np.testing.assert_array_equal(prediction.probabilities, reference.probabilities[:, :2])
+
+
+@pytest.mark.parametrize("weight", [None, float("nan")])
+async def test_a_model_none_of_whose_members_gives_the_known_answer_is_refused(tmp_path: Path, weight: float | None) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", members=3)
+    exchange_members(folder, 0, 1, 2, weight=weight)
+    predictor = EmbeddedPredictor(folder)
+    with pytest.raises(ModelError, match="canary differs from the known answer"):
+        await predictor.start()
+    await predictor.stop()
+
+
+@pytest.mark.parametrize("fields_a_run", [1, 100])
+async def test_maps_come_with_the_fields_they_are_of_and_only_when_they_are_wanted(tmp_path: Path, fields_a_run: int) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", with_map=True)
+    frames = [noise_frame(0), noise_frame(1, (256, 256))]
+    answers = {}
+    for with_maps in (False, True):
+        predictor = EmbeddedPredictor(folder, with_maps=with_maps, fields_a_run=fields_a_run)
+        await predictor.start()
+        answers[with_maps] = await predictor.predict(frames)
+        await predictor.stop()
+    assert [prediction.local_maps for prediction in answers[False]] == [None, None]
+    for frame, prediction in zip(frames, answers[True], strict=True):
+        fields, _ = tile(frame.pixels, frame.full_scale, load_manifest(folder).preprocessing)
+        pooled = fields.reshape(len(fields), 8, 8, 8, 8).mean(axis=(2, 4))
+        np.testing.assert_allclose(prediction.local_maps, pooled, atol=1e-6)
+
+
+async def test_a_model_without_maps_gives_none(folder: Path) -> None:
+    predictor = EmbeddedPredictor(folder, with_maps=True)
+    await predictor.start()
+    (prediction,) = await predictor.predict([noise_frame(0)])
+    await predictor.stop()
+    assert prediction.local_maps is None
+    assert prediction.distance_kind == "mahalanobis"
+
+
+async def test_a_map_the_graph_does_not_return_is_refused(folder: Path) -> None:
+    outputs = load_manifest(folder).model_dump(mode="json")["outputs"]
+    edit_manifest(folder, outputs=outputs | {"local_map": {"name": "local_map", "dtype": "float32", "shape": [-1, 8, 8]}})
+    predictor = EmbeddedPredictor(folder)
+    with pytest.raises(ModelError, match=r"its manifest names fields and .*local_map"):
+        await predictor.start()
+    await predictor.stop()
+
+
+async def test_a_map_of_another_shape_than_promised_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", with_map=True)
+    outputs = load_manifest(folder).model_dump(mode="json")["outputs"]
+    outputs["local_map"]["shape"] = [-1, 4, 4]
+    edit_manifest(folder, outputs=outputs)
+    predictor = EmbeddedPredictor(folder, with_maps=True)
+    with pytest.raises(ModelError, match=r"\(2, 8, 8\), its manifest expects .*\(2, 4, 4\)"):
+        await predictor.start()
+    await predictor.stop()
 
 
 async def test_a_frame_that_no_member_answers_is_rejected_by_name(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+OUTPUTS = {"probabilities": {"name": "probabilities", "shape": [-1, 2, 3]}, "distances": {"name": "distances", "shape": [-1, 2]}}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_tiny_model(tmp_path / "tiny")
@@ -59,6 +62,11 @@ def test_a_missing_calibration_is_named(folder: Path) -> None:
         ({"onnx": {"file": "1/model.onnx", "sha256": "short"}}, "onnx.sha256"),
         ({"lots": ["a", "a", "b"]}, "named twice"),
         ({"canary": {"probabilities": [[[0.5, 0.5]]]}}, "canary"),
+        ({"method": "bagging"}, "method"),
+        ({"distance_kind": "cosine"}, "distance_kind"),
+        ({"outputs": {**OUTPUTS, "local_map": {"name": "map", "shape": [-1, 8]}}}, "a map has [-1, rows, columns]"),
+        ({"outputs": {**OUTPUTS, "local_map": {"name": "map", "shape": [-1, 0, 8]}}}, "a map has [-1, rows, columns]"),
+        ({"outputs": {**OUTPUTS, "local_map": {"name": "distances", "shape": [-1, 8, 8]}}}, "two outputs have one name"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_one_clear_line(folder: Path, change: dict[str, Any], said: str) -> None:
@@ -98,6 +106,26 @@ def test_a_configured_version_other_than_the_manifests_is_refused(folder: Path) 
     assert make_predictor("embedded", folder, version="1").model.version == "1"
     with pytest.raises(ModelError, match="is version 1, the configuration asks for 2"):
         make_predictor("embedded", folder, version="2")
+
+
+@pytest.mark.parametrize(
+    ("training", "name"),
+    [
+        ({"members": [{"seed": 5}, {"seed": 6}]}, "member 2 (seed 6)"),
+        ({"members": [{"seed": 5}]}, "member 2"),
+        ({"members": [{}, {}]}, "member 2"),
+        ({"members": 2}, "member 2"),
+        ({}, "member 2"),
+    ],
+)
+def test_a_member_is_called_by_its_number_and_its_seed_where_each_has_one(folder: Path, training: dict[str, Any], name: str) -> None:
+    edit_manifest(folder, training=training)
+    assert load_manifest(folder).member_name(1) == name
+
+
+def test_a_manifest_of_the_first_release_is_read_as_before(folder: Path) -> None:
+    manifest = load_manifest(folder)
+    assert (manifest.method, manifest.distance_kind, manifest.outputs.local_map) == ("deep_ensemble", "mahalanobis", None)
 
 
 def test_the_manifest_survives_its_own_json(folder: Path) -> None:

@@ -168,7 +168,7 @@ def test_the_remaining_facts_reach_their_metrics(metrics: Metrics):
     metrics.queue_length("read", 12)
     metrics.stage_time("predict", 0.2)
     metrics.requests_in_flight(2)
-    metrics.members("sem", 4, 1)
+    metrics.members("sem", 2, 1, 2)
 
     assert value(metrics, "discovered_total", stream="sem", via="event") == 1
     assert value(metrics, "settle_wait_seconds_sum", stream="sem") == 1.05
@@ -177,7 +177,7 @@ def test_the_remaining_facts_reach_their_metrics(metrics: Metrics):
     assert value(metrics, "queue_frames", stage="read") == 12
     assert value(metrics, "stage_seconds_sum", stage="predict") == 0.2
     assert value(metrics, "inflight_requests") == 2
-    assert value(metrics, "ensemble_members", stream="sem", state="missing") == 1
+    assert [value(metrics, "ensemble_members", stream="sem", state=state) for state in ("answering", "missing", "stale")] == [2, 1, 2]
     assert value(metrics, "build_info", version="1.2.3") == 1
 
 

@@ -37,7 +37,15 @@ ORIGIN = Origin("pc7", FileIdentity("sem", "A17/0001.tif", 123, 1_000_000_000), 
 ZURICH = timezone(timedelta(hours=1))
 
 
-def scored(origin: Origin = ORIGIN, *, score: dict[str, Any] | None = None, acquisition: Acquisition | None = None, **frame: Any) -> Event:
+def scored(
+    origin: Origin = ORIGIN,
+    *,
+    score: dict[str, Any] | None = None,
+    acquisition: Acquisition | None = None,
+    statistic: float | None = 1.5,
+    distance_kind: str = "mahalanobis",
+    **frame: Any,
+) -> Event:
     statistics = AcquisitionStatistics(0.5, -1.0, -4.0, -2.0, 0.0, 0.01)
     pixels = np.zeros((4, 4), np.uint8)
     place = {"frame_index": 1, "frame_count": 3, "content_hash": "c" * 64, **frame}
@@ -51,11 +59,12 @@ def scored(origin: Origin = ORIGIN, *, score: dict[str, Any] | None = None, acqu
         "p_value": 0.5,
         "referred": False,
     }
-    made = Score(**{**values, **(score or {})}, field_entropy=((0.1,),), members_answering=5)
+    made = Score(**{**values, "members_answering": 5, **(score or {})}, field_entropy=((0.1,),))
     ref = FrameRef(7, origin.file.path, 1, "A17", datetime(2026, 1, 2, 13, 0, tzinfo=ZURICH))
     observation = Observation(ref, made, statistics, acquisition or Acquisition(detector="InLens", extra={"AP_WD": "5 mm"}), None)
     prediction = Prediction(np.ones((1, 5, 3), np.float32), np.ones((1, 5), np.float32), (1, 1), ("a", "b", "c"), MODEL, 5, 0.0123)
-    return frame_scored(origin, taken, observation, prediction, Verdict(1.5, None, DriftState.UNCALIBRATED), read_s=0.004)
+    prediction = dataclasses.replace(prediction, distance_kind=distance_kind)
+    return frame_scored(origin, taken, observation, prediction, Verdict(statistic, None, DriftState.UNCALIBRATED), read_s=0.004)
 
 
 def change(phase: Phase = Phase.OPENED, revision: int = 0, **fields: Any) -> EpisodeChange:
@@ -192,6 +201,16 @@ def test_whatever_differs_has_another_id() -> None:
         agent_heartbeat("pc7", "xrd", 10**9, "ok", ""),
     ]
     assert len({event.id for event in events}) == len(events)
+
+
+def test_a_score_says_every_uncertainty_there_is_and_null_for_what_is_not() -> None:
+    data = json.loads(scored(distance_kind="rigidity").data)
+    told = ("entropy", "mutual_information", "distance", "distance_kind", "p_value", "members_missing", "members_stale")
+    assert [data[name] for name in told] == [0.3, 0.1, 4.2, "rigidity", 0.5, [], []]
+    alone = {"members_answering": 1, "mutual_information": 0.0, "p_value": None, "members_stale": ("member 1", "member 2")}
+    data = json.loads(scored(score=alone, statistic=None).data)
+    assert [data[name] for name in ("mutual_information", "p_value", "drift_statistic", "drift_threshold")] == [None] * 4
+    assert (data["members_answering"], data["members_expected"], data["members_stale"]) == (1, 5, ["member 1", "member 2"])
 
 
 def test_every_state_of_a_file_that_was_never_decoded_is_an_event_of_its_own() -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -124,3 +125,14 @@ def test_a_referral_threshold_is_looked_up_or_interpolated(coverage, threshold):
 def test_a_coverage_that_was_not_measured_is_refused(points, coverage):
     with pytest.raises(ValueError, match="was not measured"):
         referral_threshold(points, coverage)
+
+
+def test_what_fewer_members_say_has_no_p_value_and_goes_to_a_person_where_frames_do():
+    calibration = {lot: np.array([0.0, 1.0]) for lot in LOTS}
+    whole = answer([[[0.9, 0.05, 0.05]] * 2])
+    lacking = dataclasses.replace(whole, members_expected=3, members_stale=("member 2 (seed 5)",))
+    assert (score(whole, 5.0, calibration).p_value, score(whole, 5.0, calibration).referred) == (1.0, False)
+    found = score(lacking, 5.0, calibration)
+    assert (found.p_value, found.referred) == (None, True)
+    assert (found.members_answering, found.members_missing, found.members_stale) == (2, (), ("member 2 (seed 5)",))
+    assert score(lacking).referred is False
