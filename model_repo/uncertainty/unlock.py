@@ -1,0 +1,213 @@
+"""A Gaussian process in place of a trained network's output layer: any torch network and a layer's name in, a probabilistic one out.
+
+UnlockNN (Moriarty et al. 2022, doi:10.21105/joss.03700): a variational GP on the features that entered the output layer.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edge_agent.core.errors import EdgeAgentError
+from model_repo.uncertainty.inducing_gp import GaussianProcessHead, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_repo.uncertainty.closed_form_gp import ClosedFormClassifier, ClosedFormRegressor
+    from model_repo.uncertainty.inducing_gp import Distribution, Kernel
+
+OUTPUT_LAYERS = (nn.Linear, nn.Conv2d)
+
+
+@dataclass(slots=True)
+class Tapped:
+    """What entered the tapped layer in the latest forward pass."""
+
+    features: list[Tensor] = field(default_factory=list)
+
+
+class Tap(nn.Module):
+    """The output layer, which also keeps what enters it: whatever the network does after that layer stays possible."""
+
+    def __init__(self, layer: nn.Module, tapped: Tapped) -> None:
+        super().__init__()
+        self.layer = layer
+        self.tapped = tapped
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map as the layer does."""
+        self.tapped.features.append(x)
+        out: Tensor = self.layer(x)
+        return out
+
+
+class Trunk(nn.Module):
+    """A network up to its output layer: inputs to features (batch, d)."""
+
+    def __init__(self, network: nn.Module, layer_name: str) -> None:
+        super().__init__()
+        self.tapped = Tapped()
+        self.network = network
+        self.layer_name = layer_name
+        parent, _, leaf = layer_name.rpartition(".")
+        setattr(network.get_submodule(parent), leaf, Tap(network.get_submodule(layer_name), self.tapped))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs to features (batch, d); raise EdgeAgentError when the layer sees more than one place or is not reached once."""
+        self.tapped.features.clear()
+        self.network(inputs)
+        seen, self.tapped.features[:] = list(self.tapped.features), []
+        if len(seen) != 1:
+            raise EdgeAgentError(f"layer {self.layer_name}", f"is used {len(seen)} times in one pass", "name the output layer")
+        features = seen[0].flatten(1)
+        if features.shape[1] != _width(self.network.get_submodule(self.layer_name)):
+            reason = f"answers at many places at once (its input has shape {tuple(seen[0].shape)})"
+            raise EdgeAgentError(f"layer {self.layer_name}", reason, "name a layer after the pooling")
+        return features
+
+
+class ProbabilisticNetwork(nn.Module):
+    """A trained network whose answer comes from a Gaussian process on its last features.
+
+    `forward` gives (probabilities (batch, samples, classes), mean latent variance (batch,)) for a classification and
+    (mean, variance) (batch, targets) for a regression, and exports to ONNX.
+    """
+
+    def __init__(self, trunk: Trunk, head: GaussianProcessHead, samples: int, seed: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.answer: ClosedFormClassifier | ClosedFormRegressor = (
+            head.closed_form(samples, seed) if head.task == "classification" else head.closed_form_regressor()
+        )
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        features = self.trunk(inputs)
+        found: tuple[Tensor, Tensor] = self.answer.answer(features)
+        return found
+
+
+def probabilistic(
+    network: nn.Module,
+    layer_name: str,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    task: Task = "classification",
+    inducing: int = 100,
+    kernel: Kernel = "matern52",
+    distribution: Distribution = "cholesky",
+    epochs: int = 10,
+    batch: int = 128,
+    learning_rate: float = 0.02,
+    trunk_learning_rate: float = 0.0,
+    samples: int = 16,
+    seed: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> ProbabilisticNetwork:
+    """Replace the output layer of a trained network by a variational Gaussian process and train that; the network given is not changed.
+
+    Args:
+        network: any trained network with one input.
+        layer_name: its output layer, as in `network.named_modules()`: linear, or a convolution after global pooling.
+        inputs: training inputs (n, …).
+        targets: class numbers (n,) or regression targets (n,) or (n, targets).
+        task: what the targets are.
+        inducing: number of inducing points.
+        kernel: see InducingGP.
+        distribution: see InducingGP.
+        epochs: passes over the training set.
+        batch: data of one step.
+        learning_rate: of the head, with Adam, falling to nought along a cosine.
+        trunk_learning_rate: of the network below; 0 leaves it as it is. Batch normalisation keeps its statistics in any case.
+        samples: draws of the latent functions in a classifier's answer.
+        seed: of everything that is drawn.
+        tell: is told the loss after every epoch.
+
+    Raises:
+        EdgeAgentError: no such layer (the nearest names are given), a layer of another kind, a diverging loss.
+    """
+    generator = np.random.default_rng(seed)
+    _refuse_layer(network, layer_name)
+    outputs = _outputs(network.get_submodule(layer_name))
+    trunk = Trunk(copy.deepcopy(network).eval(), layer_name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        features = features_of(trunk, inputs, batch)
+        classes = outputs if task == "classification" else targets.reshape(len(targets), -1).shape[1]
+        head = GaussianProcessHead(features.shape[1], classes, inducing=inducing, kernel=kernel, distribution=distribution, task=task)
+        head.start(features, generator, targets if task == "regression" else None)
+        head.follow(_answers(network.get_submodule(layer_name), features, targets, task))
+        parameters = [{"params": list(head.parameters()), "lr": learning_rate}]
+        if trunk_learning_rate:
+            parameters.append({"params": list(trunk.parameters()), "lr": trunk_learning_rate})
+        optimiser = torch.optim.Adam(parameters)
+        steps = epochs * -(-len(inputs) // batch)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        for epoch in range(epochs):
+            total = 0.0
+            for chosen in torch.split(torch.from_numpy(generator.permutation(len(inputs))), batch):
+                seen = trunk(inputs[chosen]) if trunk_learning_rate else features[chosen]
+                loss = head.loss(seen, targets[chosen], len(inputs))
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+                optimiser.step()
+                schedule.step()
+                total += loss.item() * len(chosen)
+            if tell:
+                tell(f"epoch {epoch + 1}/{epochs}: negative evidence lower bound {total / len(inputs):.4f}")
+    return ProbabilisticNetwork(trunk, head.eval(), samples, seed).eval()
+
+
+def features_of(trunk: nn.Module, inputs: Tensor, batch: int = 256) -> Tensor:
+    """Apply the trunk in batches without gradients: features (n, d)."""
+    with torch.no_grad():
+        return torch.cat([trunk(part) for part in torch.split(inputs, batch)])
+
+
+def _refuse_layer(network: nn.Module, name: str) -> None:
+    named = dict(network.named_modules())
+    possible = [key for key, layer in named.items() if key and isinstance(layer, OUTPUT_LAYERS)]
+    if not possible:
+        reason = "the network has no linear layer or convolution that could be its output"
+        raise EdgeAgentError(f"layer {name}", reason, "give a network that ends in one")
+    if name not in named or not name:
+        near = difflib.get_close_matches(name, possible, n=3, cutoff=0.3) or possible[-3:]
+        raise EdgeAgentError(f"layer {name!r}", "is not in the network", f"nearest: {', '.join(near)}")
+    if not isinstance(named[name], OUTPUT_LAYERS):
+        reason = f"is a {type(named[name]).__name__}, which has no features that a Gaussian process could take"
+        raise EdgeAgentError(f"layer {name}", reason, f"name a linear layer or convolution: {', '.join(possible[-3:])}")
+
+
+def _answers(layer: nn.Module, features: Tensor, targets: Tensor, task: Task) -> Callable[[Tensor], Tensor]:
+    """What the replaced layer says of features; for a regression as the targets' least-squares fit, whatever its output's unit was."""
+
+    def outputs(x: Tensor) -> Tensor:
+        answered: Tensor = layer(x if isinstance(layer, nn.Linear) else x[:, :, None, None])
+        return answered.flatten(1)
+
+    if task == "classification":
+        return outputs
+
+    def with_one(x: Tensor) -> Tensor:
+        return torch.cat((outputs(x), torch.ones(len(x), 1)), dim=1)
+
+    with torch.no_grad():
+        fit = torch.linalg.lstsq(with_one(features), targets.float().reshape(len(targets), -1)).solution
+    return lambda x: with_one(x) @ fit
+
+
+def _outputs(layer: nn.Module) -> int:
+    return layer.out_features if isinstance(layer, nn.Linear) else int(layer.out_channels)  # type: ignore[arg-type]
+
+
+def _width(tap: nn.Module) -> int:
+    layer = tap.get_submodule("layer")
+    return layer.in_features if isinstance(layer, nn.Linear) else int(layer.in_channels)  # type: ignore[arg-type]
