@@ -14,7 +14,7 @@ from edge_agent import inference
 from edge_agent.config import ReferralSettings
 from edge_agent.drift import load_calibration
 from edge_agent.frames import decode
-from edge_agent.uncertainty import referral_threshold, score
+from edge_agent.uncertainty import referral_threshold, score, uniform_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,8 @@ def inspect_file(path: Path, model: str, model_dirs: Sequence[Path] = ()) -> lis
     frames = decode(str(path), path.name)
     predictions = asyncio.run(_ask(folder, frames))
     return [
-        Inspected(frame, prediction, score(prediction, threshold, distances)) for frame, prediction in zip(frames, predictions, strict=True)
+        Inspected(frame, prediction, score(prediction, threshold, distances, uniform_of(frame.content_hash)))
+        for frame, prediction in zip(frames, predictions, strict=True)
     ]
 
 

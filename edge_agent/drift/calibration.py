@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edge_agent.core.calibration_scores import CalibrationScores
 from edge_agent.core.errors import ModelError
 from edge_agent.drift.components import COMPONENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
-
-    from numpy.typing import NDArray
 
 SAMPLES_FOR_A_GUARANTEE = 6
 """Independent samples a lot needs before a false-alarm rate can be promised; 16 are recommended."""
@@ -68,6 +67,7 @@ class LotCalibration(_Part):
         acquisition_samples: independent samples behind the acquisition statistics.
         frames: frames of those `samples`.
         distance, entropy, mutual_information: the frames' scores, ascending.
+        distance_weight: of each distance in a conformal p-value, where each sample weighs one; empty when all have as many frames.
         spread: by component.
         limit_fraction: largest fraction of pixels at a limit of the detector's range that a good frame showed.
         signatures: what known changes of the acquisition would do.
@@ -79,6 +79,7 @@ class LotCalibration(_Part):
     distance: Sorted
     entropy: Sorted
     mutual_information: Sorted
+    distance_weight: tuple[Positive, ...] = ()
     spread: dict[str, Spread]
     limit_fraction: Annotated[float, Field(ge=0, le=1)]
     signatures: tuple[Signature, ...] = ()
@@ -91,6 +92,8 @@ class LotCalibration(_Part):
             table = getattr(self, name)
             if any(later < earlier for earlier, later in itertools.pairwise(table)):
                 raise ValueError(f"{name} must ascend")
+        if self.distance_weight and len(self.distance_weight) != len(self.distance):
+            raise ValueError("distance_weight must have a weight for every distance")
         if any(len(signature.shift) != len(COMPONENTS) for signature in self.signatures):
             raise ValueError(f"a signature needs {len(COMPONENTS)} shifts")
         return self
@@ -118,14 +121,19 @@ class Calibration(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
-    def distances(self) -> dict[str, NDArray[np.float64]]:
-        """Each lot's calibration distances, ascending, for conformal p-values."""
-        return {name: np.asarray(lot.distance, dtype=np.float64) for name, lot in self.lots.items()}
+    def distances(self) -> dict[str, CalibrationScores]:
+        """Each lot's calibration distances, for conformal p-values."""
+        return {name: _scores(lot) for name, lot in self.lots.items()}
 
     @property
     def scarce(self) -> dict[str, int]:
         """Lots with too few independent samples for a guarantee, with how many they have."""
         return {name: lot.samples for name, lot in sorted(self.lots.items()) if lot.samples < SAMPLES_FOR_A_GUARANTEE}
+
+
+def _scores(lot: LotCalibration) -> CalibrationScores:
+    weights = np.asarray(lot.distance_weight or (1.0,) * len(lot.distance), np.float64)
+    return CalibrationScores(np.asarray(lot.distance, np.float64), weights / weights.sum(), lot.samples)
 
 
 def load_calibration(path: Path) -> Calibration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -83,17 +83,27 @@ def _fit_lot(
     frames: list[CalibrationFrame], values: list[_Samples], pooled: list[_Pooled], signatures: tuple[Signature, ...]
 ) -> LotCalibration:
     scores = [frame.score for frame in frames if frame.score is not None]
+    distances, weights = _weighed_distances(frames)
     return LotCalibration(
         samples=len({frame.group for frame in frames if frame.score is not None}),
         acquisition_samples=len({frame.group for frame in frames}),
         frames=len(scores),
-        distance=tuple(sorted(round(score.distance, 6) for score in scores)),
+        distance=distances,
         entropy=tuple(sorted(round(score.entropy, 6) for score in scores)),
         mutual_information=tuple(sorted(round(score.mutual_information, 6) for score in scores)),
+        distance_weight=weights,
         spread={name: values[place].spread(pooled[place], FLOOR.get(name, 0.1)) for place, name in enumerate(COMPONENTS)},
         limit_fraction=round(max(frame.statistics.low_fraction + frame.statistics.high_fraction for frame in frames), 6),
         signatures=signatures,
     )
+
+
+def _weighed_distances(frames: list[CalibrationFrame]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Distances, ascending, and their weights, none when every group has as many frames: each group weighs one."""
+    held = Counter(frame.group for frame in frames if frame.score is not None)
+    pairs = sorted((round(frame.score.distance, 6), round(1 / held[frame.group], 9)) for frame in frames if frame.score is not None)
+    distances, weights = zip(*pairs, strict=True)
+    return distances, weights if len(set(held.values())) > 1 else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from edge_agent.core.frame import SettleOutcome
 from edge_agent.core.verdict import FrameRef, Observation
 from edge_agent.journal import FinishedFile, FrameRecord, Outcome
 from edge_agent.publish import Origin, alert, frame_companion, frame_quarantined, frame_scored
-from edge_agent.uncertainty import score
+from edge_agent.uncertainty import score, uniform_of
 
 if TYPE_CHECKING:
     from edge_agent.core.event import Event
@@ -73,7 +73,7 @@ def _observe(job: Job, frame: Frame, prediction: Prediction) -> Observation:
     taken = frame.acquisition.acquired_at or utc_of(file.mtime_ns)
     return Observation(
         ref=FrameRef(job.admission.seq, file.path, frame.frame_index, job.line.sample.read(file.path, frame.acquisition), taken),
-        score=score(prediction, job.line.referral_threshold, job.line.calibration_distances),
+        score=score(prediction, job.line.referral_threshold, job.line.calibration_distances, uniform_of(frame.content_hash)),
         statistics=frame.statistics,
         acquisition=frame.acquisition,
         declared_lot=job.line.lot.read(file.path, frame.acquisition),

@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from edge_agent.core.calibration_scores import CalibrationScores
     from edge_agent.core.errors import FrameRejectedError
     from edge_agent.core.frame import Admission, Frame
     from edge_agent.core.naming import NameRule
@@ -31,7 +29,7 @@ class StreamLine:
         predictor: answers its frames; streams may share one.
         judge: its drift detector.
         referral_threshold: entropy, nats, above which a frame is referred; None never refers.
-        calibration_distances: each lot's sorted calibration distances, for p-values; None without a calibration.
+        calibration_distances: each lot's calibration distances, for p-values; None without a calibration.
     """
 
     name: str
@@ -42,7 +40,7 @@ class StreamLine:
     predictor: Predictor
     judge: Judge
     referral_threshold: float | None
-    calibration_distances: Mapping[str, NDArray[np.float64]] | None
+    calibration_distances: Mapping[str, CalibrationScores] | None
 
 
 @dataclass(slots=True)

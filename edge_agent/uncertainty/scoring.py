@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from edge_agent.uncertainty.information import entropy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
+    from edge_agent.core.calibration_scores import CalibrationScores
     from edge_agent.core.prediction import Prediction
 
 DIGITS = 6  # a runtime's last bits may differ from run to run; judged scores may not
@@ -22,7 +21,10 @@ SMALLEST_DISTANCE = 1e-12
 
 
 def score(
-    prediction: Prediction, referral_threshold: float | None = None, calibration_distances: Mapping[str, NDArray[Any]] | None = None
+    prediction: Prediction,
+    referral_threshold: float | None = None,
+    calibration_distances: Mapping[str, CalibrationScores] | None = None,
+    smoothing: float = 1.0,
 ) -> Score:
     """Score one frame: a member's frame probability is its mean over the fields.
 
@@ -32,7 +34,8 @@ def score(
     Args:
         prediction: probabilities (fields, members, lots), distances (fields, members).
         referral_threshold: entropy in nats above which the frame is referred; None refers nothing.
-        calibration_distances: each lot's calibration distances, ascending; a lot that is absent or empty gives no p-value.
+        calibration_distances: each lot's calibration distances; a lot that is absent or empty gives no p-value.
+        smoothing: of the p-value, see `conformal_p_value`.
 
     Raises:
         ValueError: no field or no member answered, or the grid disagrees with the fields.
@@ -53,7 +56,7 @@ def score(
     lot = prediction.lots[place]
     whole = members == prediction.members_expected
     calibration = (calibration_distances or {}).get(lot) if whole else None
-    p_value = None if calibration is None or not len(calibration) else round(conformal_p_value(distance, calibration), DIGITS)
+    p_value = _p_value(distance, calibration, smoothing)
     rounded = round(total, DIGITS)
     field_entropy = [round(value, DIGITS) for value in entropies[:fields].tolist()]
     return Score(
@@ -69,3 +72,9 @@ def score(
         members_missing=prediction.members_missing,
         members_stale=prediction.members_stale,
     )
+
+
+def _p_value(distance: float, calibration: CalibrationScores | None, smoothing: float) -> float | None:
+    if calibration is None or not len(calibration.values):
+        return None
+    return round(conformal_p_value(distance, calibration, smoothing), DIGITS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -46,7 +48,28 @@ def test_what_is_written_is_what_is_read(tmp_path):
     read = load_calibration(tmp_path / "calibration.json")
     assert read == written
     assert read.digest == written.digest
-    assert list(read.distances["ebc"]) == sorted(read.distances["ebc"])
+    assert list(read.distances["ebc"].values) == sorted(read.distances["ebc"].values)
+
+
+def test_each_group_weighs_one_in_the_p_values_though_one_has_more_frames():
+    stage = Stage(0)
+    uneven = [CalibrationFrame("ebc", f"G{n}", f"G{n}", o.score, o.statistics) for n in range(3) for o in stage.sample(2 + 4 * (n == 0))]
+    scores = fit_calibration(uneven, model_digest="0" * 64, members=5, source="a test").distances["ebc"]
+    assert scores.samples == 3
+    assert sorted(scores.weights.round(6)) == [round(1 / 18, 6)] * 6 + [round(1 / 6, 6)] * 4
+    of_the_first = sorted(round(frame.score.distance, 6) for frame in uneven[:6])
+    assert [value for value, weight in zip(scores.values, scores.weights, strict=True) if weight < 0.1] == of_the_first
+
+
+def test_a_calibration_from_before_weights_counts_its_samples(tmp_path):
+    content = json.loads(calibration().model_dump_json())
+    for lot in content["lots"].values():
+        del lot["distance_weight"]
+    (tmp_path / "calibration.json").write_text(json.dumps(content), encoding="utf-8")
+    scores = load_calibration(tmp_path / "calibration.json").distances["ebc"]
+    assert scores.weights.sum() == pytest.approx(1)
+    assert len(set(scores.weights)) == 1
+    assert scores.samples == calibration().lots["ebc"].samples
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 2}'])
