@@ -121,7 +121,7 @@ def test_a_coverage_that_was_not_measured_is_refused(points, coverage):
 
 
 def test_what_fewer_members_say_has_no_p_value_and_goes_to_a_person_where_frames_do():
-    calibration = {lot: np.array([0.0, 1.0]) for lot in LOTS}
+    calibration = {lot: equal([0.0, 1.0]) for lot in LOTS}
     whole = answer([[[0.9, 0.05, 0.05]] * 2])
     lacking = dataclasses.replace(whole, members_expected=3, members_stale=("member 2 (seed 5)",))
     assert (score(whole, 5.0, calibration).p_value, score(whole, 5.0, calibration).referred) == (1.0, False)
