@@ -43,7 +43,7 @@ class Specimen:
         return cls(sample, render_bank(sample, SPOT_PX, rng))
 
     def spot(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Emission of one spot, shape (512, 512), share of full scale.
+        """Emission of one spot, shape (512, 512), share of full scale; in pores a few values lie below 0, which `Column` takes for 0.
 
         Particles fall at random until a share `porosity` is left uncovered in expectation (Boolean model: exp(-coverage),
         Matheron 1975); the later cover the earlier (dead leaves).
