@@ -1,11 +1,12 @@
-"""One file, looked at closely: what the model makes of it, and where on the frame it is unsure."""
+"""One file, looked at closely: what the model makes of it, where on the frame it is unsure, and where it has seen nothing like it."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -19,10 +20,15 @@ from edge_agent.uncertainty import referral_threshold, score, uniform_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from edge_agent.core.frame import Frame
     from edge_agent.core.prediction import Prediction, Score
 
 SHADES = " .:-=+*#%@"
+UNKNOWN = "?"
+WIDEST = 48
+"""Cells of a map on a line of text, two characters each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def _referral_threshold(manifest: inference.Manifest) -> float | None:
 
 
 async def _ask(folder: Path, frames: list[Frame]) -> list[Prediction]:
-    predictor = inference.EmbeddedPredictor(folder)
+    predictor = inference.EmbeddedPredictor(folder, with_maps=True)
     await predictor.start()
     try:
         return await predictor.predict(frames)
@@ -70,10 +76,59 @@ async def _ask(folder: Path, frames: list[Frame]) -> list[Prediction]:
         await predictor.stop()
 
 
-def entropy_text(field_entropy: Sequence[Sequence[float]], most: float) -> list[str]:
-    """The map of entropy as lines of text, denser where the ensemble is less sure; `most` is the largest entropy possible, nats."""
-    scale = (len(SHADES) - 1) / most
-    return ["".join(SHADES[min(len(SHADES) - 1, round(value * scale))] * 2 for value in row) for row in field_entropy]
+def map_text(cells: NDArray[np.float64], least: float, most: float) -> list[str]:
+    """A map as lines of text, denser where it is larger.
+
+    Args:
+        cells: shape (rows, columns); a value that is not finite is shown as `?`.
+        least: what a blank stands for.
+        most: what `@` stands for.
+    """
+    scale = (len(SHADES) - 1) / (most - least) if most > least else 0.0
+
+    def shade(value: float) -> str:
+        return SHADES[min(len(SHADES) - 1, max(0, round((value - least) * scale)))] if math.isfinite(value) else UNKNOWN
+
+    return ["".join(shade(value) * 2 for value in row) for row in cells.tolist()]
+
+
+def legend(least: float, most: float, unit: str) -> str:
+    """What the characters of `map_text` stand for.
+
+    >>> legend(0.0, 1.0986, "nats")
+    "blank is 0, '=' 0.488, '@' 1.1 nats"
+    """
+    middle = len(SHADES) // 2 - 1
+    between = least + (most - least) * middle / (len(SHADES) - 1)
+    return f"blank is {least:.3g}, '{SHADES[middle]}' {between:.3g}, '{SHADES[-1]}' {most:.3g} {unit}".rstrip()
+
+
+def frame_map(local_maps: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float64]:
+    """The fields' local maps side by side as the fields lie on the frame, averaged to at most WIDEST cells across.
+
+    Args:
+        local_maps: shape (fields, rows, columns).
+        grid: rows and columns of fields.
+
+    Returns:
+        Shape (grid rows * rows, grid columns * columns), each divided by the same whole number where that is needed.
+    """
+    _, rows, columns = local_maps.shape
+    whole = local_maps.reshape(*grid, rows, columns).swapaxes(1, 2).reshape(grid[0] * rows, grid[1] * columns).astype(np.float64)
+    cell = -(-whole.shape[1] // WIDEST)
+    height, width = (side // cell * cell for side in whole.shape)
+    if cell == 1 or not height:
+        return whole
+    means: NDArray[np.float64] = whole[:height, :width].reshape(height // cell, cell, width // cell, cell).mean(axis=(1, 3))
+    return means
+
+
+def listed(local_maps: NDArray[np.float32]) -> list[Any]:
+    """The maps for JSON, nested as their axes are; what is not finite is null."""
+    cells = local_maps.astype(object)
+    cells[~np.isfinite(local_maps)] = None
+    nested: list[Any] = cells.tolist()
+    return nested
 
 
 def entropy_picture(pixels: np.ndarray, full_scale: float, field_entropy: Sequence[Sequence[float]], most: float) -> Image.Image:

@@ -53,7 +53,8 @@ def _show(status, newest) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN0
         )
     console.print(streams)
     if newest:
-        table = Table("path", "frame", "sample", "lot", "confidence", "entropy (nats)", "distance", "referred", title="Newest frames")
+        columns = ("path", "frame", "sample", "lot", "confidence", "entropy (nats)", "distance", "members", "referred")
+        table = Table(*columns, title="Newest frames")
         for frame in newest:
             table.add_row(
                 escape(frame["path"]),
@@ -63,6 +64,7 @@ def _show(status, newest) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN0
                 f"{frame['confidence']:.3f}",
                 f"{frame['entropy']:.3f}",
                 f"{frame['distance']:.2f}",
+                f"{frame['members_answering']} of {frame['members_expected']}",
                 "yes" if frame["referred"] else "",
             )
         console.print(table)

@@ -6,6 +6,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -13,7 +14,7 @@ from edge_agent.cli import app, status
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.journal import JournalStatus
 from tests.an_agent import frame, write_frame
-from tests.served_model import edit_manifest
+from tests.served_model import edit_manifest, exchange_members, write_tiny_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,34 @@ def test_inspect_refers_as_the_model_says_and_finds_models_where_a_configuration
     assert f"a person should decide: {answer}" in said
 
 
+def test_inspect_names_the_members_it_leaves_out(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", members=3)
+    exchange_members(folder, 1)
+    image = write_frame(tmp_path / "one.tif", frame(1))
+    code, said = edge_agent("inspect", image, "--model", folder)
+    assert code == 0, said
+    assert "2 of 3 members of tiny" in said
+    assert "LEFT OUT: member 2 (seed 12) (no longer gives the canary's known answer)" in said
+    assert "a person should decide: yes" in said
+    told = json.loads(edge_agent("inspect", image, "--model", folder, "--json")[1])
+    assert (told["score"]["members_stale"], told["members_expected"], told["local_maps"]) == (["member 2 (seed 12)"], 3, None)
+
+
+def test_inspect_shows_where_a_frame_is_unlike_the_training_set(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", with_map=True)
+    pixels = np.full((256, 512), 40, np.uint8)
+    pixels[:128, 384:] = 200  # the tiny model's map is the field's brightness
+    image = write_frame(tmp_path / "one.tif", pixels)
+    result = CliRunner().invoke(app, ["inspect", str(image), "--model", str(folder)])
+    assert result.exit_code == 0, result.output
+    _, _, local = result.output.partition("local map, denser is less like the training set")
+    assert local.splitlines()[0].startswith(" (blank is 0.157, '=' 0.436, '@' 0.784")
+    assert local.splitlines()[1:] == [f"    |{' ' * 24}{'@' * 8}|"] * 4 + [f"    |{' ' * 32}|"] * 4
+    assert "entropy by field, denser is less sure (blank is 0, '=' 0.488, '@' 1.1 nats: an even guess among 3 lots)" in result.output
+    told = json.loads(edge_agent("inspect", image, "--model", folder, "--json")[1])
+    assert np.shape(told["local_maps"]) == (2, 8, 8)
+
+
 def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     name = "S[/]/[red]a.tif"
     shown = {
@@ -135,6 +164,8 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None
         "confidence": 1,
         "entropy": 0,
         "distance": 1,
+        "members_answering": 1,
+        "members_expected": 2,
         "referred": False,
     }
     alert = {"kind": "unseen_lot", "stream": "sem", "onset_path": name, "reason": "it is [/] strange", "action": "look at [bold]it"}
