@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,29 +13,27 @@ from edge_agent.core.frame import Acquisition, Frame
 from edge_agent.drift import AlteredFrames, CalibrationFrame, SequentialJudge, fit_calibration
 from edge_agent.frames import content_hash, measure
 from edge_agent.inference import MANIFEST_NAME, DigestedFile, EmbeddedPredictor, load_manifest, sha256_of
-from edge_agent.simulate import Filament, blur, visit
+from edge_agent.simulate import Filament, blur
 from edge_agent.uncertainty import score
-from model_repo.data.micrographs import FULL_SCALE, read_micrographs
-from model_repo.data.split import load_split
+from model_repo.data.micrographs import FULL_SCALE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edge_agent.drift import Calibration
-    from model_repo.data.micrographs import Micrograph
+    from model_repo.data.source import Probe, Source
+    from model_repo.recipe import CalibrationVisits
 
     Alter = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
 
 FILE = "calibration.json"
-FRAMES_A_SAMPLE = 24
-ALTERED_FRAMES_A_SAMPLE = 6
 SEED = 2021
 
 
-def calibrate(folder: Path, split: Path, data: Path) -> str:
+def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
     """Write `folder`/calibration.json and its digest into the manifest; return what can be promised, in words.
 
     The network's components come from the calibration side alone. The acquisition statistics, in which the network has no
@@ -44,17 +43,14 @@ def calibrate(folder: Path, split: Path, data: Path) -> str:
         EdgeAgentError: the model and the split disagree on the lots, or an image cannot be read.
     """
     manifest = load_manifest(folder)
-    sides = load_split(split)
-    if set(sides.lots) != set(manifest.lots):
+    if set(source.lots) != set(manifest.lots):
         raise EdgeAgentError(
-            str(split), f"names lots {', '.join(sides.lots)}, the model {', '.join(manifest.lots)}", "calibrate with its own split"
+            source.name, f"names lots {', '.join(source.lots)}, the model {', '.join(manifest.lots)}", "calibrate with its own recipe"
         )
-    held_out = read_micrographs(data, sides.on("calibration"))
-    trained_on = read_micrographs(data, sides.on("train"))
-    frames = asyncio.run(_observe(folder, held_out, FRAMES_A_SAMPLE))
-    frames += [_measured(m, pixels) for k, m in enumerate(trained_on) for pixels in _fields(m, k, FRAMES_A_SAMPLE)]
+    frames = asyncio.run(_observe(folder, source, visits.frames))
+    frames += [_measured(probe) for probe in source.visited("train", visits.frames)]
     altered = [
-        AlteredFrames(change, strength, asyncio.run(_observe(folder, held_out, ALTERED_FRAMES_A_SAMPLE, alter)))
+        AlteredFrames(change, strength, asyncio.run(_observe(folder, source, visits.altered_frames, alter, visits.altered_every)))
         for change, strength, alter in _changes()
     ]
     calibration = fit_calibration(
@@ -62,7 +58,7 @@ def calibrate(folder: Path, split: Path, data: Path) -> str:
         altered,
         model_digest=manifest.onnx.sha256,
         members=manifest.members,
-        source=f"{len(held_out)} calibration images, for acquisition also {len(trained_on)} training images; split {sides.name}",
+        source=f"{source.name}; {len({frame.sample for frame in frames})} sources, those of training for the acquisition alone",
     )
     path = folder / FILE
     path.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -104,30 +100,24 @@ def _to_8_bit(intensity: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(np.clip(intensity, 0, 1) * FULL_SCALE), np.uint8)
 
 
-def _fields(micrograph: Micrograph, number: int, frames: int) -> Iterator[NDArray[np.uint8]]:
-    """Fields of view on one image; the same for the same image whatever is done to them later."""
-    for view in visit(micrograph.pixels, frames, np.random.default_rng((SEED, number))):
-        yield view.pixels
+def _measured(probe: Probe) -> CalibrationFrame:
+    return CalibrationFrame(probe.lot, probe.group, probe.name, None, measure(probe.pixels, FULL_SCALE))
 
 
-def _measured(micrograph: Micrograph, pixels: NDArray[np.uint8]) -> CalibrationFrame:
-    entry = micrograph.entry
-    return CalibrationFrame(entry.lot, entry.group, entry.path, None, measure(pixels, FULL_SCALE))
-
-
-async def _observe(folder: Path, micrographs: Sequence[Micrograph], frames: int, alter: Alter | None = None) -> list[CalibrationFrame]:
-    """Predict and measure `frames` fields of view on every image, the way the agent does."""
+async def _observe(folder: Path, source: Source, frames: int, alter: Alter | None = None, every: int = 1) -> list[CalibrationFrame]:
+    """Predict and measure `frames` fields of view on each `every`-th calibration source, the way the agent does."""
     predictor = EmbeddedPredictor(folder)
     await predictor.start()
     found = []
     try:
-        for number, micrograph in enumerate(micrographs):
+        for number, (_, visit) in enumerate(groupby(source.visited("calibration", frames), key=lambda probe: probe.name)):
+            if number % every:
+                continue
             rng = np.random.default_rng((SEED, number, 1))
-            shown = (alter(pixels, rng) if alter else pixels for pixels in _fields(micrograph, number, frames))
-            visited = [_frame(pixels) for pixels in shown]
-            entry = micrograph.entry
-            for frame, prediction in zip(visited, await predictor.predict(visited), strict=True):
-                found.append(CalibrationFrame(entry.lot, entry.group, entry.path, score(prediction), frame.statistics))
+            probes = list(visit)
+            visited = [_frame(alter(probe.pixels, rng) if alter else probe.pixels) for probe in probes]
+            for probe, frame, prediction in zip(probes, visited, await predictor.predict(visited), strict=True):
+                found.append(CalibrationFrame(probe.lot, probe.group, probe.name, score(prediction), frame.statistics))
     finally:
         await predictor.stop()
     return found

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from edge_agent.core.errors import EdgeAgentError
-from model_repo.zoo import WideResNet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_repo.recipe import Network
+    from model_repo.recipe import Recipe
+    from model_repo.uncertainty import Method
 
 
-def describe(network: Network, lots: tuple[str, ...]) -> dict[str, Any]:
-    """What must be equal for weights to fit: kind, depth, width and the lots in order."""
-    return {**network.model_dump(), "lots": list(lots)}
+def describe(method: Method, recipe: Recipe, lots: tuple[str, ...]) -> dict[str, Any]:
+    """What must be equal for weights to fit: the network, what its method adds to it, and the lots in order."""
+    return {**recipe.network.model_dump(), "for": method.checkpoint, "lots": list(lots)}
 
 
-def build(network: Network, lots: tuple[str, ...], groups: int = 1) -> WideResNet:
-    """A fresh network of the recipe's architecture."""
-    return WideResNet(len(lots), network.depth, network.width, groups)
+def member_path(folder: Path, method: Method, seed: int) -> Path:
+    """Where a member's checkpoint lies in the output folder."""
+    return folder / f"{method.checkpoint}-{seed}.pt"
 
 
 def save(path: Path, content: dict[str, Any]) -> None:

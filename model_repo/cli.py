@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+from model_repo.method_kind import MethodKind
+
+if TYPE_CHECKING:
+    from model_repo.data.source import Source
+    from model_repo.recipe import Recipe
 
 TRAINING_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "skimage", "matplotlib"})
 
@@ -42,15 +47,20 @@ class Precision(StrEnum):
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name or file, for example sem-real.")]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A served model's folder, or the name of a shipped one.")]
-Data = Annotated[Path, typer.Option("--data", help="The folder that holds the lots' folders.", exists=True, file_okay=False)]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="The folder of the lots' folders; for the virtual microscope, where its fields are kept.", file_okay=False),
+]
+Method = Annotated[MethodKind | None, typer.Option("--method", help="Another method than the recipe's.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 
 
 @app.command()
 def train(
     recipe: RecipeName,
-    data: Data,
     out: Out,
+    data: Data = None,
+    method: Method = None,
     member: Annotated[list[int] | None, typer.Option("--member", help="Train only the member of this seed; repeatable.")] = None,
 ) -> None:
     """Train a recipe's members; run again to go on after an interruption.
@@ -58,42 +68,42 @@ def train(
     Example: model-repo train sem-real --data data/sem --out checkpoints/sem-real
     """
     with _training_extra("train"):
-        from model_repo.recipe import find_recipe, load_recipe, split_path
         from model_repo.train import train as train_members
-    path = find_recipe(recipe)
-    loaded = load_recipe(path)
+    loaded, source = _recipe_and_source(recipe, method, data)
     unknown = set(member or ()) - set(loaded.training.seeds)
     if unknown:
         raise EdgeAgentError(f"--member {min(unknown)}", "is no seed of the recipe", f"use one of {loaded.training.seeds}")
-    for result in train_members(loaded, split_path(loaded, path), data, out, seeds=member or ()):
+    for result in train_members(loaded, source, out, seeds=member or ()):
         print(f"member {result.seed}: kept step {result.step}, calibration NLL {result.calibration_nll:.4f}, {result.seconds:.0f} s")
 
 
 @app.command()
 def export(
     recipe: RecipeName,
-    data: Data,
     checkpoints: Annotated[Path, typer.Option("--checkpoints", help="The folder that `train` wrote.", exists=True, file_okay=False)],
     out: Out,
+    data: Data = None,
+    method: Method = None,
+    temperature: Annotated[
+        bool, typer.Option("--temperature", help="Divide the logits by the calibration side's best temperature.")
+    ] = False,
 ) -> None:
-    """Fuse the trained members into one ONNX graph with its manifest.
+    """Make one ONNX graph of the trained networks, with its manifest.
 
     Example: model-repo export sem-real --data data/sem --checkpoints checkpoints/sem-real --out model_repo/served/sem-real
     """
     with _training_extra("export"):
         from model_repo.export import export as export_model
-        from model_repo.recipe import find_recipe, load_recipe, split_path
-    path = find_recipe(recipe)
-    loaded = load_recipe(path)
-    manifest = export_model(loaded, split_path(loaded, path), data, checkpoints, out)
+    loaded, source = _recipe_and_source(recipe, method, data)
+    manifest = export_model(loaded, source, checkpoints, out, with_temperature=temperature)
     print(f"{manifest.name} version {manifest.version}: {manifest.members} members, SHA-256 {manifest.onnx.sha256}")
 
 
 @app.command()
 def evaluate(
     recipe: RecipeName,
-    data: Data,
     out: Out,
+    data: Data = None,
     model: Annotated[str | None, typer.Option("--model", help="The served model's folder; the shipped one otherwise.")] = None,
 ) -> None:
     """Run the served graph on the test side and on shifted frames; write the report beside OUT as OUT.md.
@@ -103,13 +113,11 @@ def evaluate(
     with _training_extra("evaluate"):
         from model_repo.evaluate import evaluate as evaluate_model
         from model_repo.figures import draw_all
-        from model_repo.recipe import find_recipe, load_recipe, split_path
         from model_repo.report import failures, write_report
-    path = find_recipe(recipe)
-    loaded = load_recipe(path)
-    evaluation, answers = evaluate_model(loaded, split_path(loaded, path), data, _served(model or loaded.name))
+    loaded, source = _recipe_and_source(recipe, None, data)
+    evaluation, answers = evaluate_model(loaded, source, _served(model or loaded.name))
     draw_all(answers, tuple(sorted({a.probe.lot for a in answers["known lots"]})), out)
-    page = write_report(evaluation, out, f"model-repo evaluate {recipe} --data DIR --out {_shown(out)}")
+    page = write_report(evaluation, out, f"model-repo evaluate {recipe}{' --data DIR' if data else ''} --out {_shown(out)}")
     for row in evaluation.qualities:
         print(f"{row.level:5} {row.method:14} accuracy {row.accuracy.value:.3f}  NLL {row.nll.value:.3f}  ECE {row.ece.value:.3f}")
     for sentence in failures(evaluation):
@@ -120,19 +128,17 @@ def evaluate(
 @app.command()
 def calibrate(
     recipe: RecipeName,
-    data: Data,
+    data: Data = None,
     model: Annotated[str | None, typer.Option("--model", help="The served model's folder; the shipped one otherwise.")] = None,
 ) -> None:
     """Measure what is normal for each lot on the calibration side; write calibration.json into the model's folder.
 
     Example: model-repo calibrate sem-real --data data/sem
     """
-    from model_repo.calibrate import calibrate as calibrate_model
-    from model_repo.recipe import find_recipe, load_recipe, split_path
-
-    path = find_recipe(recipe)
-    loaded = load_recipe(path)
-    print(calibrate_model(_served(model or loaded.name), split_path(loaded, path), data))
+    with _training_extra("calibrate"):
+        from model_repo.calibrate import calibrate as calibrate_model
+    loaded, source = _recipe_and_source(recipe, None, data)
+    print(calibrate_model(_served(model or loaded.name), source, loaded.calibration))
 
 
 @app.command()
@@ -205,6 +211,16 @@ def main() -> None:
     except EdgeAgentError as error:
         sys.stderr.write(f"model-repo: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _recipe_and_source(name: str, method: MethodKind | None, data: Path | None) -> tuple[Recipe, Source]:
+    from model_repo.data.opening import open_source
+    from model_repo.recipe import find_recipe, load_recipe
+
+    loaded = load_recipe(find_recipe(name))
+    if method is not None:
+        loaded = loaded.with_method(method)
+    return loaded, open_source(loaded, data)
 
 
 def _served(model: str) -> Path:

@@ -16,10 +16,8 @@ from edge_agent.frames import measure
 from edge_agent.inference import load_manifest, verify
 from edge_agent.uncertainty import entropy, mutual_information, score
 from model_repo import metrics
-from model_repo.data import load_split, read_micrographs
 from model_repo.data.micrographs import FULL_SCALE
 from model_repo.frames import frame_predictions
-from model_repo.shifts import Kind, kinds, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.core.prediction import Prediction, Score
+    from model_repo.data.source import Kind, Probe, Source
     from model_repo.recipe import Recipe
-    from model_repo.shifts import Probe
 
 SEED = 20211
 REPLICATES = 500
@@ -111,44 +109,41 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(
-    recipe: Recipe, split_file: Path, data: Path, served: Path, *, replicates: int = REPLICATES
-) -> tuple[Evaluation, dict[str, list[Answer]]]:
+def evaluate(recipe: Recipe, source: Source, served: Path, *, replicates: int = REPLICATES) -> tuple[Evaluation, dict[str, list[Answer]]]:
     """Run the served graph on the test side and on every kind of shift; also return the answers by kind, for figures."""
     began = time.monotonic()
     manifest = load_manifest(served)
     verify(served, manifest)
-    split = load_split(split_file)
-    if split.lots != manifest.lots:
-        raise EdgeAgentError(str(served), f"answers lots {manifest.lots}, the split holds {split.lots}", "export this recipe again")
+    if source.lots != manifest.lots:
+        raise EdgeAgentError(str(served), f"answers lots {manifest.lots}, the recipe holds {source.lots}", "export this recipe again")
     session = onnxruntime.InferenceSession((served / manifest.onnx.file).read_bytes(), providers=["CPUExecutionProvider"])
 
-    def answer(kind: Kind) -> list[Answer]:
-        predictions = frame_predictions(session, [probe.pixels for probe in kind.probes], recipe, split.lots)
-        noises = [measure(probe.pixels, FULL_SCALE).log_noise for probe in kind.probes]
-        return [Answer(probe, p, score(p), n) for probe, p, n in zip(kind.probes, predictions, noises, strict=True)]
+    def answer(probes: Sequence[Probe]) -> list[Answer]:
+        predictions = frame_predictions(session, [probe.pixels for probe in probes], recipe, source.lots)
+        noises = [measure(probe.pixels, FULL_SCALE).log_noise for probe in probes]
+        return [Answer(probe, p, score(p), n) for probe, p, n in zip(probes, predictions, noises, strict=True)]
 
-    calibration = answer(known(read_micrographs(data, split.on("calibration"))))
+    calibration = answer(source.frames("calibration"))
     usual = {
         lot: Usual(*(float(np.median([value(a) for a in calibration if a.probe.lot == lot])) for value in (_log_noise, _distance)))
-        for lot in split.lots
+        for lot in source.lots
     }
-    test = read_micrographs(data, split.on("test"))
-    normal = answer(known(test))
+    test = source.frames("test")
+    normal = answer(test)
     answers = {"known lots": normal}
     detections: list[Detection] = []
     rng = np.random.default_rng(SEED)
-    for kind in kinds(split, data, test, SEED):
-        answers[kind.name] = answer(kind)
+    for kind in source.kinds(test, SEED):
+        answers[kind.name] = answer(kind.probes)
         detections += [_detection(kind, level, normal, answers[kind.name], usual, rng, replicates) for level in LEVELS]
     qualities = [
-        _quality(level, method, normal, split.lots, rng, replicates) for level in LEVELS for method in ("single network", "ensemble")
+        _quality(level, method, normal, source.lots, rng, replicates) for level in LEVELS for method in ("single network", "ensemble")
     ]
     evaluation = Evaluation(
         name=manifest.name,
         version=manifest.version,
         digest=manifest.onnx.sha256,
-        counts=split.counts(),
+        counts=source.counts(),
         members=manifest.members,
         qualities=tuple(qualities),
         detections=tuple(detections),

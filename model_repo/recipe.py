@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.inference import Preprocessing
+from model_repo.method_kind import MethodKind
 
 
 class _Part(BaseModel):
@@ -24,17 +25,87 @@ class Network(_Part):
     width: int = 2
 
 
+class MicrographData(_Part):
+    """Images under --data, split by the committed file `split`, a path relative to the recipe."""
+
+    source: Literal["micrographs"] = "micrographs"
+    split: str
+
+
+class VirtualData(_Part):
+    """Samples of the virtual microscope: how many of each lot stand on each side, and how much of each is looked at.
+
+    Attributes:
+        seed: of the microscope.
+        lots: the first so many of its lots.
+        train_samples, calibration_samples, test_samples: samples a lot; samples are numbered in this order.
+        fields_a_sample: fields of a sample that a network is trained on.
+        frames_a_sample: frames of a calibration or test sample.
+        altered_samples: test samples a lot that are shown once more for each kind of change.
+        unseen_samples: samples of each unseen lot.
+    """
+
+    source: Literal["virtual"]
+    seed: int = 2021
+    lots: int = Field(30, ge=2)
+    train_samples: int = Field(ge=1)
+    calibration_samples: int = Field(ge=6)
+    test_samples: int = Field(ge=1)
+    fields_a_sample: int = Field(36, gt=0)
+    frames_a_sample: int = Field(6, gt=0)
+    altered_samples: int = Field(4, gt=0)
+    unseen_samples: int = Field(12, gt=0)
+
+
+DataSource: TypeAlias = Annotated[MicrographData | VirtualData, Field(discriminator="source")]
+
+
+class Method(_Part):
+    """How the network's uncertainty is found.
+
+    Attributes:
+        kind: one of the files of model_repo/uncertainty.
+        samples: T, the passes or samples that stand for members; a deep ensemble has as many as it has seeds.
+        dropout: p, for mc_dropout.
+        inducing: inducing points, for the Gaussian processes.
+        lipschitz: bound on each layer's spectral norm, for spectral_gp.
+        steps: optimisation steps of a head on a trained network, for vgp_head.
+    """
+
+    kind: MethodKind = MethodKind.DEEP_ENSEMBLE
+    samples: Annotated[int, Field(gt=1)] = 16
+    dropout: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    inducing: Annotated[int, Field(gt=1)] = 100
+    lipschitz: Annotated[float, Field(ge=1)] = 3.0
+    steps: Annotated[int, Field(gt=0)] = 300
+
+
 class Training(_Part):
-    """How a member is trained."""
+    """How a member is trained.
+
+    Attributes:
+        seeds: one a member.
+        steps: optimisation steps.
+        batch: fields a step.
+        learning_rate, weight_decay: Adam's.
+        warm_up: share of the steps over which the learning rate rises before its cosine fall.
+        autocast: forward passes in bfloat16; evaluation is always in single precision.
+        check_every: steps between looks at the calibration side.
+        scale, filament: augmentation of micrographs (see CropSampler).
+        fraction: share of each lot's training samples that is used.
+    """
 
     seeds: tuple[int, ...] = Field(min_length=1)
     steps: int = Field(gt=0)
     batch: int = Field(gt=1)
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(5e-4, ge=0)
+    warm_up: float = Field(0.0, ge=0, lt=1)
+    autocast: bool = False
     check_every: int = Field(gt=0)
     scale: float = Field(0.0, ge=0)
     filament: float = Field(0.0, ge=0)
+    fraction: float = Field(1.0, gt=0, le=1)
 
 
 class Distance(_Part):
@@ -45,17 +116,45 @@ class Distance(_Part):
     seed: int
 
 
+class CalibrationVisits(_Part):
+    """How much `model-repo calibrate` looks at.
+
+    Attributes:
+        frames: fields of view on each calibration source.
+        altered_frames: fields of view on a source under each known change of the acquisition.
+        altered_every: each so many-th source is looked at under changes.
+    """
+
+    frames: Annotated[int, Field(gt=1)] = 24
+    altered_frames: Annotated[int, Field(gt=0)] = 6
+    altered_every: Annotated[int, Field(gt=0)] = 1
+
+
 class Recipe(_Part):
     """One served model."""
 
     name: str
     version: str
-    split: str
     licence: str
+    data: DataSource
     network: Network = Network()
+    method: Method = Method()
     preprocessing: Preprocessing = Preprocessing()
     training: Training
     distance: Distance
+    calibration: CalibrationVisits = CalibrationVisits()
+    folder: Path = Field(Path(), exclude=True)
+
+    def with_method(self, kind: MethodKind) -> Recipe:
+        """The same recipe by another method; anything but an ensemble takes the first seed alone."""
+        seeds = self.training.seeds if kind is MethodKind.DEEP_ENSEMBLE else self.training.seeds[:1]
+        return self.model_copy(
+            update={
+                "method": self.method.model_copy(update={"kind": kind}),
+                "training": self.training.model_copy(update={"seeds": seeds}),
+                "name": self.name if kind == self.method.kind else f"{self.name}-{kind.replace('_', '-')}",
+            }
+        )
 
 
 def find_recipe(name: str) -> Path:
@@ -70,14 +169,9 @@ def find_recipe(name: str) -> Path:
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe; raise EdgeAgentError naming the first wrong key."""
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Recipe.model_validate({**tomllib.loads(path.read_text(encoding="utf-8")), "folder": path.parent})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise EdgeAgentError(str(path), f"cannot be read ({error})", "check the file") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise EdgeAgentError(str(path), f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "mend the key") from error
-
-
-def split_path(recipe: Recipe, recipe_path: Path) -> Path:
-    """Where the recipe's split lies: relative to the recipe's folder."""
-    return (recipe_path.parent / recipe.split).resolve()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_agent.simulate import Filament
 from model_repo.data.micrographs import read_grey, read_micrographs
+from model_repo.data.source import Kind, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,42 +20,17 @@ if TYPE_CHECKING:
 
     from model_repo.data import Micrograph, Split
 
-Origin = Literal["real", "simulated", "generated"]
 STRENGTHS = {"mild": 0.5, "moderate": 1.0, "strong": 2.0}
 TILES_A_SLICE = 12  # neighbouring melt-pool tiles overlap by half: more would only repeat pixels
 PHOTOGRAPHS = ("camera", "coins", "moon", "page", "text", "brick", "grass", "gravel", "cell", "horse")
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One frame of an evaluation: its pixels, true lot ("" when it has none) and the independent source it comes from."""
-
-    pixels: NDArray[np.uint8]
-    lot: str
-    group: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Frames that ask one question; `origin` says whether they are real, simulated on real ones, or generated."""
-
-    name: str
-    origin: Origin
-    probes: tuple[Probe, ...]
-
-
-def known(micrographs: Sequence[Micrograph], name: str = "known lots") -> Kind:
-    """Images of the trained lots as they are."""
-    return Kind(name, "real", tuple(_probe(m, m.pixels) for m in micrographs))
-
-
-def kinds(split: Split, folder: Path, test: Sequence[Micrograph], seed: int) -> Iterator[Kind]:
+def kinds(split: Split, folder: Path, test: Sequence[Probe], seed: int) -> Iterator[Kind]:
     """Every kind of shifted frame that this machine has the sources for."""
     for strength_name, strength in STRENGTHS.items():
         changed = [
-            _probe(m, np.asarray(Filament(strength).apply(m.pixels, np.random.default_rng((seed, k))), np.uint8))
-            for k, m in enumerate(test)
+            replace(probe, pixels=np.asarray(Filament(strength).apply(probe.pixels, np.random.default_rng((seed, k))), np.uint8))
+            for k, probe in enumerate(test)
         ]
         yield Kind(f"filament {strength_name} ({strength:g})", "simulated", tuple(changed))
     unseen = split.on("unseen")
@@ -64,25 +40,23 @@ def kinds(split: Split, folder: Path, test: Sequence[Micrograph], seed: int) -> 
             tiles = [entry for entry in unseen if entry.lot == lot and entry.group == group]
             places = np.unique(np.linspace(0, len(tiles) - 1, TILES_A_SLICE).round().astype(int))
             chosen += [tiles[place] for place in places]
-        yield Kind(f"unseen {lot}", "real", tuple(_probe(m, m.pixels, shown_lot="") for m in read_micrographs(folder, chosen)))
+        yield Kind(f"unseen {lot}", "real", tuple(_unseen(m) for m in read_micrographs(folder, chosen)))
     spheroidite = sorted((folder / "spheroidite").glob("*.png"))
     if spheroidite:
         probes = [Probe(read_grey(p, p.name), "", p.name.split("_")[1].rsplit("-", 1)[0], p.name) for p in spheroidite]
         yield Kind("unseen spheroidite (not shipped)", "real", tuple(probes))
-    photographs = tuple(_photographs())
-    if photographs:
-        yield Kind("unrelated photographs", "real", photographs)
+    yield Kind("unrelated photographs", "real", tuple(photographs()))
     rng = np.random.default_rng(seed)
     yield Kind("unrelated gradients", "generated", tuple(_generated("gradient", _gradient, rng)))
     yield Kind("unrelated noise", "generated", tuple(_generated("noise", _noise, rng)))
 
 
-def _probe(micrograph: Micrograph, pixels: NDArray[np.uint8], shown_lot: str | None = None) -> Probe:
+def _unseen(micrograph: Micrograph) -> Probe:
     entry = micrograph.entry
-    return Probe(pixels, entry.lot if shown_lot is None else shown_lot, f"{entry.lot}/{entry.group}", entry.path)
+    return Probe(micrograph.pixels, "", f"{entry.lot}/{entry.group}", entry.path)
 
 
-def _photographs() -> Iterator[Probe]:
+def photographs() -> Iterator[Probe]:
     """What scikit-learn and scikit-image carry in their packages; those they would download are left out."""
     from sklearn.datasets import load_sample_images  # noqa: PLC0415 - an extra, and slow to import
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from model_repo.zoo.wrn import WideResNet
+from model_repo.zoo.wrn import WideBlock, WideResNet
 
-__all__ = ["WideResNet"]
+__all__ = ["WideBlock", "WideResNet"]

@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 
 from edge_agent.inference import Preprocessing
-from model_repo.recipe import Distance, Network, Recipe, Training
+from model_repo.data.opening import open_source
+from model_repo.recipe import Distance, MicrographData, Network, Recipe, Training
 from tests.conftest import absent
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model_repo.data.source import Source
 
 SIDES = ("train", "calibration", "test")
 
@@ -47,11 +50,17 @@ def lots_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_recipe() -> Recipe:
+def source(tiny_recipe: Recipe, lots_folder: Path) -> Source:
+    return open_source(tiny_recipe, lots_folder)
+
+
+@pytest.fixture
+def tiny_recipe(lots_folder: Path) -> Recipe:
     return Recipe(
         name="tiny",
         version="1",
-        split="split.json",
+        data=MicrographData(split="split.json"),
+        folder=lots_folder,
         licence="none",
         network=Network(depth=10, width=1),
         preprocessing=Preprocessing(field_px=48, input_px=16, max_fields=4),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.inference import canary_difference, canary_fields, load_manifest, open_session, verify
+from edge_agent.inference import canary_differences, canary_fields, load_manifest, open_session, verify
 
 pytestmark = pytest.mark.usefixtures("torch_installed")
 
@@ -19,10 +19,10 @@ def with_training(recipe, **changes):
 
 
 @pytest.fixture
-def trained(lots_folder, tiny_recipe, tmp_path):
+def trained(source, tiny_recipe, tmp_path):
     from model_repo.train import train
 
-    results = train(tiny_recipe, lots_folder / "split.json", lots_folder, tmp_path / "checkpoints", tell=lambda _: None)
+    results = train(tiny_recipe, source, tmp_path / "checkpoints", tell=lambda _: None)
     assert [result.seed for result in results] == [1, 2]
     return tmp_path / "checkpoints"
 
@@ -33,22 +33,22 @@ def weights(folder, seed=1):
     return torch.load(folder / f"member-{seed}.pt", weights_only=True)["model"]
 
 
-def test_a_recipe_becomes_a_served_model_and_a_report_that_tells_its_limits(trained, lots_folder, tiny_recipe, tmp_path):
+def test_a_recipe_becomes_a_served_model_and_a_report_that_tells_its_limits(trained, source, tiny_recipe, tmp_path):
     from model_repo.evaluate import evaluate
     from model_repo.export import export
     from model_repo.figures import draw_all
     from model_repo.report import write_report
 
     served = tmp_path / "served"
-    export(tiny_recipe, lots_folder / "split.json", lots_folder, trained, served)
+    export(tiny_recipe, source, trained, served)
     manifest = load_manifest(served)
     verify(served, manifest)
     answer = open_session(served).run(["probabilities"], {"fields": canary_fields(16)})[0]
-    assert canary_difference(manifest.canary, answer) < 1e-5
+    assert canary_differences(manifest.canary, answer).max() < 1e-5
     thresholds = [point.entropy_threshold for point in manifest.referral]
     assert thresholds == sorted(thresholds)
 
-    evaluation, answers = evaluate(tiny_recipe, lots_folder / "split.json", lots_folder, served, replicates=5)
+    evaluation, answers = evaluate(tiny_recipe, source, served, replicates=5)
     draw_all(answers, manifest.lots, tmp_path / "report")
     page = write_report(evaluation, tmp_path / "report", "the command").read_text()
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"figures.json", "roc.png", "entropy.png", "risk.png", "map.png"}
@@ -59,14 +59,14 @@ def test_a_recipe_becomes_a_served_model_and_a_report_that_tells_its_limits(trai
     assert {"unrelated noise", "unrelated gradients", "unrelated photographs"} <= kinds
 
 
-def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(trained, lots_folder, tiny_recipe, tmp_path):
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(trained, source, tiny_recipe, tmp_path):
     from model_repo.train import train
 
     def interrupt(line):
         if "step 2/" in line:
             raise KeyboardInterrupt
 
-    arguments = (tiny_recipe, lots_folder / "split.json", lots_folder, tmp_path / "again")
+    arguments = (tiny_recipe, source, tmp_path / "again")
     with pytest.raises(KeyboardInterrupt):
         train(*arguments, seeds=[1], tell=interrupt)
     lines = []
@@ -76,19 +76,19 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(trained, lot
     assert all(np.allclose(undisturbed[key], resumed[key], atol=1e-6) for key in undisturbed)
 
 
-def test_a_loss_that_is_no_number_stops_training_with_its_step(lots_folder, tiny_recipe, tmp_path):
+def test_a_loss_that_is_no_number_stops_training_with_its_step(source, tiny_recipe, tmp_path):
     from model_repo.train import train
 
     recipe = with_training(tiny_recipe, learning_rate=1e30)
     with pytest.raises(EdgeAgentError, match=r"member 1: loss became nan at step \d; lower learning_rate"):
-        train(recipe, lots_folder / "split.json", lots_folder, tmp_path / "c", tell=lambda _: None)
+        train(recipe, source, tmp_path / "c", tell=lambda _: None)
 
 
-def test_a_checkpoint_of_another_recipe_is_not_overwritten(trained, lots_folder, tiny_recipe):
+def test_a_checkpoint_of_another_recipe_is_not_overwritten(trained, source, tiny_recipe):
     from model_repo.train import train
 
     with pytest.raises(EdgeAgentError, match="was made by another recipe or split"):
-        train(with_training(tiny_recipe, steps=4), lots_folder / "split.json", lots_folder, trained, tell=lambda _: None)
+        train(with_training(tiny_recipe, steps=4), source, trained, tell=lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -100,75 +100,39 @@ def test_a_checkpoint_of_another_recipe_is_not_overwritten(trained, lots_folder,
     ],
     ids=["missing", "rubbish", "truncated"],
 )
-def test_a_spoiled_checkpoint_is_named(trained, lots_folder, tiny_recipe, tmp_path, spoil, reason):
+def test_a_spoiled_checkpoint_is_named(trained, source, tiny_recipe, tmp_path, spoil, reason):
     from model_repo.export import export
 
     spoil(trained)
     with pytest.raises(EdgeAgentError, match=rf"member-2\.pt: {reason}"):
-        export(tiny_recipe, lots_folder / "split.json", lots_folder, trained, tmp_path / "served")
+        export(tiny_recipe, source, trained, tmp_path / "served")
 
 
-def test_a_checkpoint_of_another_architecture_is_refused(trained, lots_folder, tiny_recipe, tmp_path):
+def test_a_checkpoint_of_another_architecture_is_refused(trained, source, tiny_recipe, tmp_path):
     from model_repo.export import export
 
     wider = tiny_recipe.model_copy(update={"network": tiny_recipe.network.model_copy(update={"width": 2})})
     with pytest.raises(EdgeAgentError, match="holds another architecture"):
-        export(wider, lots_folder / "split.json", lots_folder, trained, tmp_path / "served")
+        export(wider, source, trained, tmp_path / "served")
 
 
 def test_an_image_that_cannot_be_read_is_named_before_training_begins(lots_folder, tiny_recipe, tmp_path):
+    from model_repo.data.opening import open_source
     from model_repo.train import train
 
     spoiled = shutil.copytree(lots_folder, tmp_path / "lots")
     (spoiled / "hills" / "train1.png").write_bytes(b"")
     with pytest.raises(EdgeAgentError, match=r"hills/train1\.png: cannot be read"):
-        train(tiny_recipe, spoiled / "split.json", spoiled, tmp_path / "c", tell=lambda _: None)
-
-
-def test_the_fused_graph_equals_its_members():
-    import torch
-
-    from model_repo.fuse import FusedEnsemble, fit_distance, fold_and_halve, merge
-    from model_repo.recipe import Network
-    from model_repo.zoo import WideResNet
-
-    torch.manual_seed(0)
-    members = [WideResNet(3, depth=10, width=1) for _ in range(4)]
-    fields = torch.rand(6, 1, 16, 16)
-    for member in members:
-        member.train()(fields * torch.rand(6, 1, 1, 1))  # moves the running statistics away from their start
-        member.eval()
-    with torch.inference_mode():
-        before = torch.cat([torch.softmax(member(fields), dim=2) for member in members], dim=1)
-        halved = [fold_and_halve(member) for member in members]
-        labels = np.arange(60) % 3
-        crops = torch.rand(60, 1, 16, 16)
-        features = [member.features(crops).double().numpy() for member in halved]
-        fits = [fit_distance(f, labels, 3, 0.2) for f in features]
-        fused = FusedEnsemble(
-            merge(Network(depth=10, width=1), ("a", "b", "c"), halved), torch.stack([w for w, _ in fits]), torch.stack([c for _, c in fits])
-        )
-        probabilities, distances = fused(fields)
-        np.testing.assert_allclose(probabilities, torch.cat([torch.softmax(m(fields), dim=2) for m in halved], dim=1), atol=1e-5)
-        np.testing.assert_allclose(probabilities, before, atol=2e-2)
-        for k, member in enumerate(halved):
-            f = member.features(fields).double().numpy()
-            means = np.stack([features[k][labels == lot].mean(axis=0) for lot in range(3)])
-            within = features[k] - means[labels]
-            covariance = within.T @ within / 57
-            shrunk = 0.8 * covariance + 0.2 * np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
-            apart = f[:, None] - means
-            expected = np.einsum("nlc,cd,nld->nl", apart, np.linalg.inv(shrunk), apart).min(axis=1)
-            np.testing.assert_allclose(distances[:, k], expected, rtol=1e-3)
+        train(tiny_recipe, open_source(tiny_recipe, spoiled), tmp_path / "c", tell=lambda _: None)
 
 
 def test_the_distance_of_the_lots_own_crops_is_about_the_number_of_channels():
-    from model_repo.fuse import fit_distance
+    from model_repo.uncertainty.mahalanobis import fit_mahalanobis
 
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 4000)
     features = rng.normal(size=(4000, 5)) @ rng.normal(size=(5, 5)) + labels[:, None] * 3
-    whitening, centres = fit_distance(features, labels, 2, 1e-9)
+    whitening, centres = fit_mahalanobis(features, labels, 2, 1e-9)
     apart = features @ whitening.double().numpy() - centres.double().numpy()[labels]
     assert (apart**2).sum(axis=1).mean() == pytest.approx(5, rel=0.05)
 

@@ -65,6 +65,6 @@ def test_a_recipe_with_a_wrong_key_names_it(tmp_path):
     from model_repo.recipe import load_recipe
 
     path = tmp_path / "r.toml"
-    path.write_text('name = "x"\nversion = "1"\nsplit = "s"\nlicence = "l"\n[training]\nseed = 1\n')
+    path.write_text('name = "x"\nversion = "1"\nlicence = "l"\n[data]\nsource = "micrographs"\nsplit = "s"\n[training]\nseed = 1\n')
     with pytest.raises(EdgeAgentError, match="training"):
         load_recipe(path)

@@ -1,0 +1,135 @@
+"""What every uncertainty method has in common: a network to train, and the served graph that is made of trained ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model_repo.zoo import WideResNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from model_repo.recipe import Recipe, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What is fitted once the networks are trained.
+
+    Attributes:
+        fields, labels: training fields [n, 1, h, w] in [0, 1] and lots [n], without augmentation.
+        held_out_fields, held_out_labels: the calibration side's.
+        shrinkage: of the covariance within lots towards a multiple of the unit matrix.
+        seed: of everything that is drawn.
+    """
+
+    fields: Tensor
+    labels: Tensor
+    held_out_fields: Tensor
+    held_out_labels: Tensor
+    shrinkage: float
+    seed: int
+
+
+class Served(nn.Module):
+    """A graph that is served: fields [batch, 1, h, w] to probabilities [batch, members, lots], distances [batch, members], local map.
+
+    The local map [batch, rows, columns] is the inverse local rigidity: how unlike the training set each place of a field is.
+
+    Attributes:
+        members: the size of the members' axis.
+        temperature: what the logits are divided by (Guo et al. 2017, arXiv:1706.04599); fitted when the model is exported, if at all.
+    """
+
+    members: int
+    temperature: float = 1.0
+
+    def forward(self, fields: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See the class."""
+        raise NotImplementedError
+
+
+class Method(Protocol):
+    """One way to know what a network does not know.
+
+    Attributes:
+        kind: its name in recipes and manifests.
+        distance_kind: what the served distances are.
+        checkpoint: the first part of its checkpoints' names; methods with the same one share trained networks.
+        trained_on: the checkpoint that its network is first filled from, if it starts from a trained one.
+    """
+
+    kind: ClassVar[str]
+    distance_kind: ClassVar[Literal["mahalanobis", "rigidity", "variance"]]
+    checkpoint: ClassVar[str]
+    trained_on: ClassVar[str | None]
+
+    def network(self, recipe: Recipe, lots: int) -> nn.Module:
+        """A fresh network to train; its `forward` maps fields to what `loss` and `probabilities` take."""
+        ...
+
+    def training(self, recipe: Recipe) -> Training:
+        """How the network is trained."""
+        ...
+
+    def weights(self, network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
+        """What the optimiser moves, in groups with their learning rates."""
+        ...
+
+    def prepare(self, network: nn.Module, draw: Callable[[int], tuple[Tensor, Tensor]], progress: float) -> None:
+        """Called before every step; `draw` gives so many training fields and labels, `progress` runs from 0 to 1 over the training."""
+        ...
+
+    def loss(self, network: nn.Module, fields: Tensor, labels: Tensor) -> Tensor:
+        """The batch's loss."""
+        ...
+
+    def probabilities(self, network: nn.Module, fields: Tensor) -> Tensor:
+        """One trained network's own answer [batch, lots], with which training is watched."""
+        ...
+
+    def serve(self, networks: Sequence[nn.Module], recipe: Recipe, fitting: Fitting) -> Served:
+        """The served graph of trained networks, whose normalisations may be folded in place."""
+        ...
+
+
+class Plain:
+    """The half that methods on an ordinarily trained network share."""
+
+    checkpoint: ClassVar[str] = "member"
+    trained_on: ClassVar[str | None] = None
+    distance_kind: ClassVar[Literal["mahalanobis", "rigidity", "variance"]] = "mahalanobis"
+
+    def network(self, recipe: Recipe, lots: int) -> nn.Module:
+        """The recipe's network."""
+        return WideResNet(lots, recipe.network.depth, recipe.network.width)
+
+    def training(self, recipe: Recipe) -> Training:
+        """As the recipe says."""
+        return recipe.training
+
+    def weights(self, network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
+        """All of them alike."""
+        return [{"params": list(network.parameters()), "lr": learning_rate}]
+
+    def prepare(self, network: nn.Module, draw: Callable[[int], tuple[Tensor, Tensor]], progress: float) -> None:
+        """Nothing."""
+
+    def loss(self, network: nn.Module, fields: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy, in single precision whatever the network computed in."""
+        return functional.cross_entropy(network(fields)[:, 0].float(), labels)
+
+    def probabilities(self, network: nn.Module, fields: Tensor) -> Tensor:
+        """Softmax of the logits."""
+        return torch.softmax(network(fields)[:, 0].float(), dim=1)
+
+
+def in_batches(function: object, fields: Tensor, size: int = 64) -> Tensor:
+    """Apply `function` to batches of fields without gradients; the answers joined."""
+    with torch.inference_mode():
+        return torch.cat([function(batch) for batch in torch.split(fields, size)])  # type: ignore[operator]
