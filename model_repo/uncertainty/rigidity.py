@@ -31,8 +31,8 @@ class InverseRigidity(nn.Module):
         networks, channels, _ = self.factors.shape
         weights = self.factors.transpose(1, 2).reshape(networks * channels, channels, 1, 1)
         projected = functional.conv2d(places, weights, groups=networks)
-        squares: Tensor = (projected * projected).sum(dim=1)
-        return squares / networks
+        local: Tensor = (projected * projected).sum(dim=1) / networks
+        return local
 
 
 def fit_factor(features: Tensor, ridge: float) -> Tensor:
