@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from model_repo.metrics.conformal import (
+    Coverage,
+    LotCoverage,
+    coverage,
+    coverage_over_splits,
+    label_p_values,
+    nonconformity,
+    prediction_sets,
+)
 from model_repo.metrics.intervals import Interval, auc_table, bootstrap, bootstrap_interval, paired_difference
+from model_repo.metrics.kinds import Telling, sample_means, tell_kinds_apart
+from model_repo.metrics.learning import LearningCurve, PowerLaw, fit_power_law, learning_curve
 from model_repo.metrics.quality import SMALLEST_PROBABILITY, Reliability, accuracy, expected_calibration_error, nll, reliability
 from model_repo.metrics.risk import area_under_risk_curve, risk_at_coverage, risk_curve
 from model_repo.metrics.roc import auc, roc_curve
@@ -19,9 +30,14 @@ from model_repo.metrics.temperature import Tempering, fit_temperature, temper, t
 
 __all__ = [
     "SMALLEST_PROBABILITY",
+    "Coverage",
     "Interval",
+    "LearningCurve",
+    "LotCoverage",
+    "PowerLaw",
     "Referral",
     "Reliability",
+    "Telling",
     "Tempering",
     "accuracy",
     "area_under_risk_curve",
@@ -30,11 +46,18 @@ __all__ = [
     "binomial_bound",
     "bootstrap",
     "bootstrap_interval",
+    "coverage",
+    "coverage_over_splits",
     "entropy_candidates",
     "expected_calibration_error",
+    "fit_power_law",
     "fit_temperature",
+    "label_p_values",
+    "learning_curve",
     "nll",
+    "nonconformity",
     "paired_difference",
+    "prediction_sets",
     "referral_for_coverage",
     "referral_for_risk",
     "referral_for_risk_of_independent_frames",
@@ -43,6 +66,8 @@ __all__ = [
     "risk_bound",
     "risk_curve",
     "roc_curve",
+    "sample_means",
+    "tell_kinds_apart",
     "temper",
     "tempering",
 ]

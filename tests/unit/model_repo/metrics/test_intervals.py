@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_repo import metrics
@@ -16,6 +16,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES)
 def test_the_area_under_the_curve_is_the_auc(normal, strange):
     false_alarms, found = metrics.roc_curve(normal, strange)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.stats import binom
@@ -18,6 +18,7 @@ def one_frame_a_sample(count: int) -> np.ndarray:
     return np.arange(count)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(1, 30), st.floats(0.5, 0.99))
 def test_the_binomial_bound_is_where_so_few_mistakes_become_unlikely(wrong, more, confidence):
     count = wrong + more
@@ -41,6 +42,7 @@ def test_samples_that_refer_everything_are_no_evidence():
     assert metrics.risk_bound(~accepted[:100], nothing[:100], one_frame_a_sample(100)) == 1
 
 
+@settings(deadline=None)
 @given(npst.arrays(bool, (40, 3)), npst.arrays(bool, (40, 3)), st.integers(0, 2**32 - 1))
 def test_more_frames_of_the_same_samples_and_another_order_change_no_bound(accepted, wrong, seed):
     groups = np.repeat(np.arange(40), 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -18,6 +18,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return grown / grown.sum(axis=-1, keepdims=True)
 
 
+@settings(deadline=None)
 @given(LOGITS, st.floats(0.5, 4))
 def test_tempering_probabilities_is_dividing_logits(logits, temperature):
     np.testing.assert_allclose(metrics.temper(softmax(logits), temperature), softmax(logits / temperature), atol=1e-9)
