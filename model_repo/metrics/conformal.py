@@ -69,7 +69,7 @@ class Coverage:
 
 
 def nonconformity(probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    """How little each lot suits: 1 - p (Sadinle, Lei & Wasserman 2019, arXiv:1609.00451); the members of (n, members, lots) are averaged."""
+    """How little each lot suits: 1 - p (Sadinle, Lei & Wasserman 2019, arXiv:1609.00451); members of (n, members, lots) are averaged."""
     p = np.asarray(probabilities, np.float64)
     return np.asarray(1 - (p.mean(axis=1) if p.ndim == 3 else p))
 

@@ -34,7 +34,7 @@ class PowerLaw:
     def samples_for(self, accuracy: float) -> float:
         """Training samples it would take, at least 1; infinite when the law never gets there.
 
-        >>> PowerLaw(1.0, 0.5, 0.5).samples_for(0.9)
+        >>> round(PowerLaw(1.0, 0.5, 0.5).samples_for(0.9), 6)
         25.0
         """
         missing = self.asymptote - accuracy
