@@ -42,4 +42,5 @@ def fit_factor(features: Tensor, ridge: float) -> Tensor:
     channels = len(gram)
     regular = gram + ridge * gram.trace() / channels * torch.eye(channels, dtype=torch.float64)
     values, vectors = torch.linalg.eigh(regular)
-    return (vectors / values.sqrt()).float()
+    factor: Tensor = vectors / values.sqrt()
+    return factor.float()
