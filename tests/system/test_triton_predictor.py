@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from edge_agent.core.prediction import Prediction
+    from edge_agent.core.protocols import Predictor
+
 
 class Heard(Telemetry):
     def __init__(self) -> None:
@@ -145,10 +148,58 @@ async def test_what_the_server_lacks_is_told_clearly(
 async def test_a_server_that_computes_something_else_fails_the_canary(folder: Path, server: TritonServer, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "copy")
     manifest = TritonPredictor(folder, server.url)._manifest.model_dump(mode="json")
-    manifest["canary"]["probabilities"][1][2] = [0.98, 0.01, 0.01]
+    manifest["canary"]["probabilities"][1] = [[0.98, 0.01, 0.01]] * 3
     write_manifest(tmp_path / "copy", manifest)
     predictor = TritonPredictor(tmp_path / "copy", server.url)
     with pytest.raises(ModelError, match="canary differs from the known answer"):
+        await predictor.start()
+    await predictor.stop()
+
+
+async def test_a_member_that_triton_computes_otherwise_is_left_out_by_name(folder: Path, server: TritonServer, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    manifest = TritonPredictor(folder, server.url)._manifest.model_dump(mode="json")
+    manifest["canary"]["probabilities"][1][2] = [0.98, 0.01, 0.01]
+    write_manifest(tmp_path / "copy", manifest)
+    predictor = TritonPredictor(tmp_path / "copy", server.url)
+    await predictor.start()
+    (prediction,) = await predictor.predict([noise_frame(0)])
+    await predictor.stop()
+    assert (prediction.probabilities.shape[1], prediction.members_expected, prediction.members_missing) == (2, 3, ())
+    assert prediction.members_stale == ("member 3 (seed 13)",)
+    assert "member 3 (seed 13) is stale" in predictor.degradation
+
+
+async def test_triton_computes_maps_for_those_who_want_them(tmp_path: Path) -> None:
+    """Both ask at once, so that Triton may join requests that differ in what they want."""
+    folder = write_tiny_model(tmp_path / "tiny", with_map=True)
+    frames = [noise_frame(number) for number in range(3)]
+
+    async def ask(predictor: Predictor) -> list[Prediction]:
+        await predictor.start()
+        try:
+            return await predictor.predict(frames)
+        finally:
+            await predictor.stop()
+
+    with triton_serving(folder, tmp_path) as running:
+        mapped, plain = await asyncio.gather(
+            ask(TritonPredictor(folder, running.url, with_maps=True)), ask(TritonPredictor(folder, running.url))
+        )
+    ours = await ask(EmbeddedPredictor(folder, with_maps=True))
+    for mine, theirs, without in zip(ours, mapped, plain, strict=True):
+        np.testing.assert_allclose(theirs.local_maps, mine.local_maps, atol=1e-5)
+        assert without.local_maps is None
+        for one in (theirs, without):
+            np.testing.assert_allclose(one.probabilities, mine.probabilities, atol=1e-5)
+
+
+async def test_a_server_that_lacks_the_map_is_refused(folder: Path, server: TritonServer, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    outputs = TritonPredictor(folder, server.url)._manifest.model_dump(mode="json")["outputs"]
+    edit_manifest(tmp_path / "copy", outputs=outputs | {"local_map": {"name": "local_map", "dtype": "float32", "shape": [-1, 8, 8]}})
+    predictor = TritonPredictor(tmp_path / "copy", server.url)
+    with pytest.raises(ModelError, match=r"the manifest expects .*local_map"):
         await predictor.start()
     await predictor.stop()
 

@@ -63,6 +63,14 @@ def test_names_and_shapes_are_equal_in_all_three_targets(folder: Path, tmp_path:
     assert configs["tensorrt_plan"].parameters["gpu"].string_value == 'NVIDIA "X"'
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_local_map_is_an_output_like_the_others(tmp_path: Path, target: Any) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", with_map=True)
+    add_plan(folder)
+    config = parsed(layout(folder, tmp_path / "out", target))
+    assert [(t.name, tuple(t.dims)) for t in config.output] == [("probabilities", (2, 3)), ("distances", (2,)), ("local_map", (8, 8))]
+
+
 @pytest.mark.parametrize(
     ("target", "files"),
     [
