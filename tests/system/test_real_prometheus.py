@@ -57,7 +57,8 @@ def live_ill(metrics: Metrics, number: int) -> None:
     metrics.drift(STREAM, 99.0, 8.0, DriftState.ALARM)
     if number == 0:
         metrics.episode(STREAM, Kind.DETECTOR_FAULT, Phase.OPENED)
-    metrics.open_episodes(STREAM, [Kind.DETECTOR_FAULT])
+    metrics.open_episodes(STREAM, [Kind.DETECTOR_FAULT, Kind.DEGRADED])
+    metrics.members(STREAM, 3, 1, 1)
     metrics.outbox(12 + number, time.time() - 3600)
     metrics.publish_failed("kafka", "unavailable")
 
