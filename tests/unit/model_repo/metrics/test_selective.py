@@ -110,10 +110,20 @@ def test_selection_by_independent_frames_finds_the_border_between_right_and_wron
 
 def test_what_cannot_be_promised_is_refused_with_what_it_would_take():
     nothing = np.zeros(20, bool)
-    with pytest.raises(ValueError, match=r"no threshold keeps the risk at 0\.02 .* on 20 samples .*about 152\)"):
+    with pytest.raises(ValueError, match=r"no threshold keeps the risk at 0\.02 .* on 20 samples .*would take 203\)"):
         metrics.referral_for_risk(np.zeros(20), nothing, np.arange(20), 0.02, candidates=CANDIDATES)
     with pytest.raises(ValueError, match="no threshold keeps"):
         metrics.referral_for_risk_of_independent_frames(np.zeros(20), nothing, 0.02)
+
+
+@pytest.mark.parametrize(("samples", "enough"), [(202, False), (203, True)])
+def test_what_it_would_take_is_what_it_takes(samples, enough):
+    try:
+        metrics.referral_for_risk(np.zeros(samples), np.zeros(samples, bool), np.arange(samples), 0.02, candidates=CANDIDATES)
+    except ValueError:
+        assert not enough
+    else:
+        assert enough
 
 
 def test_a_threshold_for_a_coverage_weighs_each_sample_once():

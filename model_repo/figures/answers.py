@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -15,8 +15,6 @@ from model_repo.evaluate import labels_of, member_probabilities, scores_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from model_repo.evaluate import Answer
 
@@ -43,17 +41,12 @@ def _roc(answers: Mapping[str, Sequence[Answer]]) -> Figure:
     for axes, name in zip(figure.subplots(1, 3), normal, strict=True):
         for kind, found in answers.items():
             if kind != NORMAL:
-                false_rate, true_rate = _curve(normal[name], scores_of(found, "field")[name])
+                false_rate, true_rate = metrics.roc_curve(normal[name], scores_of(found, "field")[name])
                 axes.plot(false_rate, true_rate, label=kind, linewidth=1)
         axes.set(title=name, xlabel="false alarms", ylabel="found", xlim=(0, 1), ylim=(0, 1))
         axes.plot([0, 1], [0, 1], color="0.7", linestyle=":")
     axes.legend(fontsize=7, loc="lower right")
     return figure
-
-
-def _curve(normal: NDArray[Any], strange: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    levels = np.concatenate(([np.inf], np.unique(np.concatenate((normal, strange)))[::-1]))
-    return np.array([(normal >= level).mean() for level in levels]), np.array([(strange >= level).mean() for level in levels])
 
 
 def _entropy_by_kind(answers: Mapping[str, Sequence[Answer]]) -> Figure:
