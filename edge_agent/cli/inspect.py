@@ -67,7 +67,7 @@ def command(
             drawn.save(picture, "PNG")
         except OSError as error:
             raise EdgeAgentError(f"--map {picture}", f"it cannot be written ({error.strerror})", "name a file you may write") from None
-        typer.echo(f"map written to {picture}", err=as_json)
+        typer.echo(f"entropy map written to {picture}: no red is 0, the strongest {most:.3g} nats", err=as_json)
 
 
 def _show_score(prediction: Prediction, score: Score) -> None:

@@ -46,7 +46,7 @@ class Record:
                     told["sample"] or "",
                     told["lot"],
                     told["entropy"],
-                    told["drift_statistic"],
+                    told["drift_statistic"] or 0.0,  # a frame that is not judged is drawn at 0
                     told["drift_threshold"],
                     in_alarm,
                 )

@@ -110,6 +110,8 @@ def test_a_member_without_finite_answers_is_missing_from_the_start_and_over_a_re
         assert "member 1 (seed 11) gives no finite answer to the canary" in agent.unready("model tiny")
         (one, *_) = write(agent, range(4))
         assert (one["members_answering"], one["members_missing"], one["members_stale"]) == (2, ["member 1 (seed 11)"], [])
+        assert {one[name] for name in ("p_value", "drift_statistic", "drift_threshold")} == {None}
+        assert isinstance(one["mutual_information"], float)
         assert members(agent) == {"answering": 2, "missing": 1, "stale": 0}
         assert alerts(agent) == [("opened", "degraded")]
         assert agent.stop() == 0

@@ -39,6 +39,9 @@ def test_a_backlog_is_worked_off_once(tmp_path: Path, models: Path) -> None:
     assert {event["data"]["sample"] for event in scored} == {"S0", "S1"}
     assert all(event["specversion"] == "1.0" and event["data"]["members_answering"] == 2 for event in scored)
     assert all(0 <= event["data"]["entropy"] <= np.log(3) for event in scored)
+    uncertainties = ("entropy", "mutual_information", "distance", "p_value", "drift_statistic", "drift_threshold")
+    assert all(isinstance(event["data"][name], float) for event in scored for name in uncertainties), "the model is calibrated"
+    assert {event["data"]["distance_kind"] for event in scored} == {"mahalanobis"}
 
     assert agent.run_once() == 0, agent.log
     assert len(agent.events("frame.scored")) == 12, "what was told is not told again"

@@ -1,0 +1,50 @@
+"""What /readyz makes of the parts: members left out degrade, a model that is not believed makes unready."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edge_agent.agent.health import Health
+from edge_agent.observe import PartState
+
+
+def health(*, predictor: str = "", judge: str = "") -> Health:
+    pipeline: Any = SimpleNamespace(waiting_for={})
+    publisher: Any = SimpleNamespace(state=SimpleNamespace(ok=True, reason=""))
+    predictors: dict[str, Any] = {"tiny": SimpleNamespace(degradation=predictor)}
+    judges: dict[str, Any] = {"sem": SimpleNamespace(degradation=judge)}
+    made = Health(pipeline, publisher, [], predictors, judges)
+    made.models["tiny"] = ""
+    return made
+
+
+def test_a_model_is_unready_until_it_has_answered() -> None:
+    made = health()
+    made.models["tiny"] = "it has not been asked yet"
+    assert made.parts()["model tiny"] == PartState("unready", "it has not been asked yet")
+    assert made.summary() == ("unready", "model tiny: it has not been asked yet")
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [({"predictor": "member 2 is stale"}, "model tiny"), ({"judge": "4 of 5 members answer"}, "ensemble of sem")],
+)
+def test_members_left_out_degrade_and_are_named(said: dict[str, str], part: str) -> None:
+    (reason,) = said.values()
+    made = health(**said)
+    assert made.parts()[part] == PartState("degraded", reason)
+    assert made.summary() == ("degraded", f"{part}: {reason}")
+
+
+def test_a_model_that_is_not_believed_outweighs_its_missing_members() -> None:
+    made = health(predictor="member 2 is stale")
+    made.models["tiny"] = "it does not answer"
+    assert made.parts()["model tiny"] == PartState("unready", "it does not answer")
+
+
+def test_a_whole_ensemble_is_no_part_of_its_own() -> None:
+    assert "ensemble of sem" not in health().parts()
+    assert health().summary() == ("ok", "")
