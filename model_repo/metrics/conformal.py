@@ -128,10 +128,13 @@ def coverage(sets: NDArray[Any], labels: NDArray[np.int64], groups: Groups, alph
         labels: true lots, shape (n,).
         groups: samples, shape (n,); a sample is of one lot.
         alpha: the sets' level.
+
+    Raises:
+        ValueError: one sample's frames have several labels.
     """
     holding = np.asarray(sets, np.float64)[np.arange(len(labels)), labels]
     members = members_of(groups)
-    lot_of = np.array([labels[one[0]] for one in members])
+    lot_of = np.array([_only_lot(labels[one]) for one in members])
     held = np.array([holding[one].mean() for one in members])
     present = np.unique(lot_of)
     rows = []
@@ -168,11 +171,13 @@ def coverage_over_splits(
         rng: draws the halvings.
 
     Raises:
-        ValueError: a lot has fewer than two samples, so it cannot be split.
+        ValueError: a lot has fewer than two samples, so it cannot be split, or a sample is of several lots.
     """
-    names, place = np.unique(np.asarray(groups), return_inverse=True)
-    lot_of = np.zeros(len(names), np.int64)
-    lot_of[place] = labels
+    members = members_of(groups)
+    place = np.empty(len(labels), np.int64)
+    for sample, one in enumerate(members):
+        place[one] = sample
+    lot_of = np.array([_only_lot(labels[one]) for one in members])
     counts = np.bincount(lot_of, minlength=scores.shape[1])
     if counts.min() < 2:
         raise ValueError(
@@ -180,7 +185,7 @@ def coverage_over_splits(
         )
     inside, tests = np.zeros(scores.shape), np.zeros(len(labels))
     for _ in range(splits):
-        calibrates = np.zeros(len(names), bool)
+        calibrates = np.zeros(len(members), bool)
         for lot, count in enumerate(counts):
             calibrates[rng.permutation(np.flatnonzero(lot_of == lot))[: (count + 1) // 2]] = True
         held = calibrates[place]
@@ -189,6 +194,12 @@ def coverage_over_splits(
         tests += ~held
     tested = tests > 0
     return coverage(inside[tested] / tests[tested, None], labels[tested], place[tested], alpha)
+
+
+def _only_lot(labels: NDArray[np.int64]) -> int:
+    if (labels != labels[0]).any():
+        raise ValueError(f"one sample is said to be of lots {sorted(set(labels.tolist()))}: name samples so that each is of one lot")
+    return int(labels[0])
 
 
 def _mean_and_error(values: NDArray[np.float64]) -> tuple[float, float]:

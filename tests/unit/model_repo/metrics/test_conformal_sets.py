@@ -82,6 +82,8 @@ def test_a_lot_that_cannot_be_judged_is_named():
         metrics.label_p_values(np.zeros((2, 2)), np.array([0, 0]), [0, 1], np.zeros((1, 2)), np.ones(1), rng=rng)
     with pytest.raises(ValueError, match="lot 1 has 1 samples"):
         metrics.coverage_over_splits(np.zeros((3, 2)), np.array([0, 0, 1]), [0, 1, 2], np.ones(3), rng=rng)
+    with pytest.raises(ValueError, match=r"one sample is said to be of lots \[0, 1\]"):
+        metrics.coverage_over_splits(np.zeros((4, 2)), np.array([0, 0, 1, 1]), [0, 1, 1, 2], np.ones(4), rng=rng)
 
 
 def test_nonconformity_is_what_the_ensemble_leaves_to_the_others():
