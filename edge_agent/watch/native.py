@@ -8,6 +8,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from watchdog.events import FileSystemEvent
+
+log = structlog.get_logger(__name__)
 
 MOST_HINTS = 50_000
 """More hints than this at once are dropped for one scan."""
@@ -87,12 +90,14 @@ class NativeObserver(FileSystemEventHandler):
         self._root = os.path.abspath(root)  # noqa: PTH100 - watchdog gives str paths built on this one
         self._hints = hints
         self._observer: Any = None
+        self._failed = False
         self._overflow = _OverflowListener(hints)
 
     def start(self) -> None:
         """Begin; blocking, since every folder below gets its watch."""
         _hush_folders_seen_twice()
         self._observer = Observer()  # not before: it takes an inotify instance, which the system may refuse
+        self._contain_failures()
         self._observer.start()
         try:
             self._observer.schedule(self, self._root, recursive=True, event_filter=EVENTS)
@@ -104,6 +109,7 @@ class NativeObserver(FileSystemEventHandler):
     def stop(self) -> None:
         """End; blocking for a moment."""
         logging.getLogger("watchdog.observers.inotify_c").removeHandler(self._overflow)
+        self._mend_books()
         self._observer.stop()
         self._observer.join(5)
 
@@ -112,11 +118,44 @@ class NativeObserver(FileSystemEventHandler):
         reader = getattr(self._observer, "_inotify_fd", None)
         emitters = self._observer.emitters
         return bool(
-            self._observer.is_alive()
+            not self._failed
+            and self._observer.is_alive()
             and emitters
             and all(emitter.is_alive() for emitter in emitters)
             and (reader is None or not hasattr(reader, "is_alive") or reader.is_alive())
         )
+
+    def _contain_failures(self) -> None:
+        """Count the observer as dead when watchdog's reader fails, so that another is started and a scan makes up for what it missed.
+
+        It fails with a KeyError where folders are moved about and replaced faster than it reads. Left alone the failure would end the
+        thread as well, but with a traceback on standard error.
+        """
+        reader = getattr(self._observer, "_inotify_fd", None)
+        handle = getattr(reader, "handle_event", None)
+        if reader is None or handle is None:  # another system's observer, or an older watchdog's
+            return
+
+        def contained(event: Any) -> None:
+            if self._failed:
+                return
+            try:
+                handle(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this observer has lost track
+                self._failed = True
+                log.warning("file events have lost track of the folders", path=self._root, error=repr(error))
+                self._hints.scan()
+
+        reader.handle_event = contained
+
+    def _mend_books(self) -> None:
+        """Make watchdog's two tables of watched folders agree: where they do not, its stop would raise and leave threads behind."""
+        for emitter in self._observer.emitters:
+            group: Any = getattr(emitter, "_inotify", None)
+            if hasattr(group, "_active_callbacks_by_path"):
+                with group._lock:  # noqa: SLF001 - there is no public way
+                    paths = {path: watch for watch, path in group._active_callbacks_by_watch.items()}  # noqa: SLF001 - as above
+                    group._active_callbacks_by_path = paths  # noqa: SLF001 - as above
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Pass on what may be a new or changed file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import sys
 import threading
 import warnings
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge_agent.watch import folder
 from edge_agent.watch.native import Hints, NativeObserver
-from tests.watched import Ledger, running, until, watcher
+from tests.watched import Ledger, Told, running, until, watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,6 +129,54 @@ async def test_folders_that_vanish_while_they_are_added_end_no_thread(tmp_path: 
     finally:
         observer.stop()
     assert died == []
+
+
+def test_a_failure_of_watchdogs_reader_is_a_dead_observer_and_no_traceback(tmp_path: Path, died: list[str]) -> None:
+    (tmp_path / "S1").mkdir()
+    hints = Hints(lambda: None)
+    observer = NativeObserver(tmp_path, hints)
+    observer.start()
+    before = threading.active_count()
+    _forget(observer, tmp_path / "S1")
+    (tmp_path / "S1").rmdir()
+    _wait_for(lambda: not observer.is_alive())
+    assert hints.collect()[1], "a scan makes up for it"
+    observer.stop()
+    _wait_for(lambda: threading.active_count() < before)
+    assert died == []
+
+
+def test_an_observer_whose_books_are_wrong_can_be_stopped_and_leaves_no_thread(tmp_path: Path, died: list[str]) -> None:
+    before = threading.active_count()
+    for name in ("S1", "S2"):
+        (tmp_path / name).mkdir()
+    observer = NativeObserver(tmp_path, Hints(lambda: None))
+    observer.start()
+    for name in ("S1", "S2"):
+        _forget(observer, tmp_path / name)
+    observer.stop()
+    _wait_for(lambda: threading.active_count() == before)
+    assert died == []
+
+
+async def test_a_watcher_goes_on_after_such_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, died: list[str]) -> None:
+    monkeypatch.setattr(folder, "GUARD_S", 0.05)
+    (tmp_path / "S1").mkdir()
+    ledger, told = Ledger(), Told()
+    async with running(watcher(tmp_path, ledger, observer="native", scan_interval_s=60, told=told)) as watching:
+        await until(lambda: watching._native is not None)
+        _forget(watching._native, tmp_path / "S1")
+        (tmp_path / "S1").rmdir()
+        await until(lambda: told.restarts)
+        (tmp_path / "a.tif").write_bytes(b"1")
+        await ledger.until(lambda: ledger.paths == ["a.tif"])
+    assert died == []
+
+
+def _forget(observer: NativeObserver, path: Path) -> None:
+    """Bring watchdog's books into the state in which races of moves leave them."""
+    (emitter,) = observer._observer.emitters
+    del emitter._inotify._active_callbacks_by_path[os.fsencode(path)]
 
 
 def _watched(observer: NativeObserver) -> list[bytes]:
