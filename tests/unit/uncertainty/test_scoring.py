@@ -100,6 +100,10 @@ def test_the_p_value_is_read_within_the_predicted_lot_and_is_missing_without_its
     assert score(answer([[[1, 0, 0]]]), None, calibration).p_value == p_value
 
 
+def test_the_p_value_is_smoothed_as_asked():
+    assert score(answer([[[1, 0, 0]]]), None, {"ebc": equal([-1.0, 0.0, 1.0])}, 0.25).p_value == (1 + 0.25 * 2) / 4
+
+
 @pytest.mark.parametrize("shape", [(0, 2, 3), (2, 0, 3), (3, 2, 3)])
 def test_an_answer_without_fields_or_members_or_of_another_grid_is_refused(shape):
     with pytest.raises(ValueError, match="nothing that could be scored"):
