@@ -142,9 +142,9 @@ class NativeObserver(FileSystemEventHandler):
             try:
                 handle(event)
             except Exception as error:  # noqa: BLE001 - whatever it is, this observer has lost track
-                self._failed = True
                 log.warning("file events have lost track of the folders", path=self._root, error=repr(error))
                 self._hints.scan()
+                self._failed = True
 
         reader.handle_event = contained
 
