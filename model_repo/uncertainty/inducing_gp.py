@@ -35,6 +35,11 @@ Task = Literal["classification", "regression"]
 SMOOTHNESS = {"matern32": 1.5, "matern52": 2.5}
 
 SMALLEST_AMPLITUDE = 0.01
+FIRST_NOISE = 0.05
+SMALLEST_NOISE = 0.001
+"""Both of a regression, as shares of the targets' variance."""
+ADAM_BETAS = (0.9, 0.95)
+"""For whoever trains a head: early gradients are so large that with the usual second moment of 0.999 the variances hardly move later."""
 FOLLOWING_LENGTH = 2.0
 """In units of the features' spread: a trained layer is linear, so a long kernel follows it with few inducing points."""
 FOLLOWING_DEVIATION = 0.3
@@ -132,6 +137,8 @@ class GaussianProcessHead(nn.Module):
             if task == "classification"
             else gpytorch.likelihoods.MultitaskGaussianLikelihood(num_tasks=classes, rank=0, has_global_noise=False)
         )
+        if task == "regression":
+            self.likelihood.task_noises = torch.full((classes,), FIRST_NOISE)
         self.centre: Tensor
         self.scale: Tensor
         self.target_centre: Tensor
@@ -169,16 +176,19 @@ class GaussianProcessHead(nn.Module):
         self.started.fill_(1)
 
     @torch.no_grad()
-    def follow(self, answer: Callable[[Tensor], Tensor]) -> None:
+    def follow(self, answer: Callable[[Tensor], Tensor], noise: Tensor | None = None) -> None:
         """Start the latent means at what a trained output layer answers at the inducing points, with an amplitude to match.
 
         Args:
             answer: maps features (n, d) to logits, or to targets in their own unit (n, classes).
+            noise: of a regression, the variance of what the layer leaves of the targets (classes,).
         """
         self._refuse_unstarted()
         values = answer(self.gp.strategy.inducing_points * self.scale + self.centre).float()
         if self.task == "regression":
             values = self._standard(values)
+            if noise is not None:
+                self.likelihood.task_noises = (noise / self.target_scale.square()).clamp_min(SMALLEST_NOISE)
         constants = values.mean(dim=0)
         self.gp.mean_module.constant.copy_(constants.reshape(self.gp.mean_module.constant.shape))
         self.gp.covar_module.outputscale = values.var(dim=0, correction=0).clamp_min(SMALLEST_AMPLITUDE)

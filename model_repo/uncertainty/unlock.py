@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_agent.core.errors import EdgeAgentError
-from model_repo.uncertainty.inducing_gp import GaussianProcessHead, Task
+from model_repo.uncertainty.inducing_gp import ADAM_BETAS, GaussianProcessHead, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +114,9 @@ def probabilistic(
 ) -> ProbabilisticNetwork:
     """Replace the output layer of a trained network by a variational Gaussian process and train that; the network given is not changed.
 
+    On the very data the network was trained on, a regression's noise is learnt from residuals that are too small (see
+    model_repo/reports/composition.md): give data that the network has not fitted where there are enough.
+
     Args:
         network: any trained network with one input.
         layer_name: its output layer, as in `network.named_modules()`: linear, or a convolution after global pooling.
@@ -144,11 +147,12 @@ def probabilistic(
         classes = outputs if task == "classification" else targets.reshape(len(targets), -1).shape[1]
         head = GaussianProcessHead(features.shape[1], classes, inducing=inducing, kernel=kernel, distribution=distribution, task=task)
         head.start(features, generator, targets if task == "regression" else None)
-        head.follow(_answers(network.get_submodule(layer_name), features, targets, task))
+        answer = _answers(network.get_submodule(layer_name), features, targets, task)
+        head.follow(answer, _left(answer, features, targets) if task == "regression" else None)
         parameters = [{"params": list(head.parameters()), "lr": learning_rate}]
         if trunk_learning_rate:
             parameters.append({"params": list(trunk.parameters()), "lr": trunk_learning_rate})
-        optimiser = torch.optim.Adam(parameters)
+        optimiser = torch.optim.Adam(parameters, betas=ADAM_BETAS)
         steps = epochs * -(-len(inputs) // batch)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for epoch in range(epochs):
@@ -197,11 +201,17 @@ def _answers(layer: nn.Module, features: Tensor, targets: Tensor, task: Task) ->
         return outputs
 
     def with_one(x: Tensor) -> Tensor:
-        return torch.cat((outputs(x), torch.ones(len(x), 1)), dim=1)
+        return torch.cat((outputs(x), x.new_ones(len(x), 1)), dim=1)
 
     with torch.no_grad():
         fit = torch.linalg.lstsq(with_one(features), targets.float().reshape(len(targets), -1)).solution
     return lambda x: with_one(x) @ fit
+
+
+def _left(answer: Callable[[Tensor], Tensor], features: Tensor, targets: Tensor) -> Tensor:
+    """Variance (targets,) of what the replaced layer leaves of the targets."""
+    with torch.no_grad():
+        return (targets.float().reshape(len(targets), -1) - answer(features)).square().mean(dim=0)
 
 
 def _outputs(layer: nn.Module) -> int:

@@ -162,7 +162,7 @@ def test_a_regression_gives_mean_and_variance_in_the_targets_unit():
     head = GaussianProcessHead(1, 1, inducing=20, task="regression")
     head.start(x, np.random.default_rng(0), y)
     optimiser = torch.optim.Adam(head.parameters(), 0.05)
-    for _ in range(250):
+    for _ in range(400):
         loss = head.loss(x, y, 400)
         optimiser.zero_grad()
         loss.backward()
