@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+from model_repo.cli_regression import regression_app
 from model_repo.method_kind import MethodKind
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(regression_app, name="regression")
 
 
 class Target(StrEnum):
