@@ -107,24 +107,52 @@ def evaluate(
     out: Out,
     data: Data = None,
     model: Annotated[str | None, typer.Option("--model", help="The served model's folder; the shipped one otherwise.")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", help="Another method's served folder, for the table; repeatable.")
+    ] = None,
 ) -> None:
     """Run the served graph on the test side and on shifted frames; write the report beside OUT as OUT.md.
 
     Example: model-repo evaluate sem-real --data data/sem --out model_repo/reports/sem-real
     """
     with _training_extra("evaluate"):
-        from model_repo.evaluate import evaluate as evaluate_model
-        from model_repo.figures import draw_all
-        from model_repo.report import failures, write_report
+        from model_repo.evaluation import draw_all, failures, write_report
+        from model_repo.evaluation import evaluate as evaluate_model
     loaded, source = _recipe_and_source(recipe, None, data)
-    evaluation, answers = evaluate_model(loaded, source, _served(model or loaded.name))
-    draw_all(answers, tuple(sorted({a.probe.lot for a in answers["known lots"]})), out)
-    page = write_report(evaluation, out, f"model-repo evaluate {recipe}{' --data DIR' if data else ''} --out {_shown(out)}")
+    evaluation, answers = evaluate_model(loaded, source, _served(model or loaded.name), against or ())
+    others = "".join(f" --against {folder.name}" for folder in against or ())
+    command = f"model-repo evaluate {recipe}{' --data DIR' if loaded.data.source == 'micrographs' else ''}{others} --out {_shown(out)}"
+    page = write_report(evaluation, out, command, draw_all(evaluation, answers, out), loaded.remarks)
     for row in evaluation.qualities:
         print(f"{row.level:5} {row.method:14} accuracy {row.accuracy.value:.3f}  NLL {row.nll.value:.3f}  ECE {row.ece.value:.3f}")
     for sentence in failures(evaluation):
         print(sentence)
     print(f"report: {page}")
+
+
+@app.command("learning-curve")
+def learning_curve(
+    recipe: RecipeName,
+    checkpoints: Annotated[Path, typer.Option("--checkpoints", help="The folder that `train` wrote.", exists=True, file_okay=False)],
+    out: Out,
+    work: Annotated[Path, typer.Option("--work", help="Keeps the checkpoints of the smaller training sets.")],
+    data: Data = None,
+    networks: Annotated[int, typer.Option("--networks", min=1, help="Networks trained at each size.")] = 2,
+    accuracy: Annotated[float, typer.Option("--accuracy", min=0, max=1, help="The accuracy whose number of samples is asked for.")] = 0.95,
+) -> None:
+    """Train on 10, 25, 50 and 100 % of the samples; write confidence without labels beside accuracy, and what more would buy, to OUT.md.
+
+    Example: model-repo learning-curve sem-virtual --checkpoints checkpoints --work curve --out model_repo/reports/sem-virtual-curve
+    """
+    with _training_extra("learning-curve"):
+        from model_repo.learning_curve import learning_curve as measure
+        from model_repo.learning_report import write_learning_report
+    from model_repo.recipe import find_recipe, load_recipe
+
+    loaded = load_recipe(find_recipe(recipe))
+    measured = measure(loaded, data, checkpoints, work, networks=networks, wanted=accuracy)
+    command = f"model-repo learning-curve {recipe} --checkpoints DIR --work DIR --networks {networks} --out {_shown(out)}"
+    print(f"report: {write_learning_report(measured, out, command)}")
 
 
 @app.command()

@@ -59,7 +59,7 @@ def export(recipe: Recipe, source: Source, checkpoints: Path, out: Path, *, with
             networks by more than 1e-3.
     """
     method = METHODS[recipe.method.kind]
-    networks, kept = _load_networks(method, recipe, source, checkpoints)
+    networks, kept = load_networks(method, recipe, source, checkpoints)
     fitting = _fitting(recipe, source)
     rounded = [copy.deepcopy(network) for network in networks]
     for network in rounded:
@@ -128,7 +128,8 @@ def _manifest(
     )
 
 
-def _load_networks(method: Method, recipe: Recipe, source: Source, folder: Path) -> tuple[list[nn.Module], list[dict[str, Any]]]:
+def load_networks(method: Method, recipe: Recipe, source: Source, folder: Path) -> tuple[list[nn.Module], list[dict[str, Any]]]:
+    """The recipe's trained networks at their best step, and what the manifest keeps of each; raise EdgeAgentError."""
     architecture = checkpoint.describe(method, recipe, source.lots)
     networks: list[nn.Module] = []
     kept: list[dict[str, Any]] = []

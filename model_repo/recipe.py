@@ -136,6 +136,7 @@ class Recipe(_Part):
     name: str
     version: str
     licence: str
+    remarks: str = ""
     data: DataSource
     network: Network = Network()
     method: Method = Method()

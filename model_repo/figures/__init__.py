@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from model_repo.figures.answers import draw_all
 from model_repo.figures.calibration import reliability_figure
 from model_repo.figures.coverage import coverage_figure
 from model_repo.figures.detection import entropy_figure, roc_figure
@@ -15,7 +14,6 @@ from model_repo.figures.style import save
 __all__ = [
     "confusion_figure",
     "coverage_figure",
-    "draw_all",
     "entropy_figure",
     "learning_figure",
     "local_map_figure",

@@ -11,7 +11,7 @@ from model_repo.metrics.conformal import (
     nonconformity,
     prediction_sets,
 )
-from model_repo.metrics.intervals import Interval, auc_table, bootstrap, bootstrap_interval, paired_difference
+from model_repo.metrics.intervals import Interval, auc_table, bootstrap, bootstrap_interval, paired_difference, resamples
 from model_repo.metrics.kinds import Telling, sample_means, tell_kinds_apart
 from model_repo.metrics.learning import LearningCurve, PowerLaw, fit_power_law, learning_curve
 from model_repo.metrics.quality import SMALLEST_PROBABILITY, Reliability, accuracy, expected_calibration_error, nll, reliability
@@ -62,6 +62,7 @@ __all__ = [
     "referral_for_risk",
     "referral_for_risk_of_independent_frames",
     "reliability",
+    "resamples",
     "risk_at_coverage",
     "risk_bound",
     "risk_curve",

@@ -34,10 +34,8 @@ def weights(folder, seed=1):
 
 
 def test_a_recipe_becomes_a_served_model_and_a_report_that_tells_its_limits(trained, source, tiny_recipe, tmp_path):
-    from model_repo.evaluate import evaluate
+    from model_repo.evaluation import draw_all, evaluate, write_report
     from model_repo.export import export
-    from model_repo.figures import draw_all
-    from model_repo.report import write_report
 
     served = tmp_path / "served"
     export(tiny_recipe, source, trained, served)
@@ -49,9 +47,12 @@ def test_a_recipe_becomes_a_served_model_and_a_report_that_tells_its_limits(trai
     assert thresholds == sorted(thresholds)
 
     evaluation, answers = evaluate(tiny_recipe, source, served, replicates=5)
-    draw_all(answers, manifest.lots, tmp_path / "report")
-    page = write_report(evaluation, tmp_path / "report", "the command").read_text()
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {"figures.json", "roc.png", "entropy.png", "risk.png", "map.png"}
+    pictures = draw_all(evaluation, answers, tmp_path / "report")
+    page = write_report(evaluation, tmp_path / "report", "the command", pictures).read_text()
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"figures.json", *(name for name, _ in pictures)}
+    assert {"risk.png", "reliability.png", "roc-entropy.png", "entropy.png", "kinds.png", "map-known.png", "map-strange.png"} <= {
+        name for name, _ in pictures
+    }
     assert "| simulated | filament mild (0.5) |" in page
     assert "| real | unseen strange |" in page
     assert "## Where this fails" in page

@@ -22,7 +22,7 @@ from model_repo.cli import main
 main()
 """
 EXTRA = "install the extra: pip install 'edge-agent[train]'"
-VERBS = ("train", "evaluate", "export", "layout", "compile", "calibrate", "list", "inspect")
+VERBS = ("train", "evaluate", "learning-curve", "export", "layout", "compile", "calibrate", "list", "inspect")
 
 
 def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
