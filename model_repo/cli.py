@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from model_repo.data.source import Source
     from model_repo.recipe import Recipe
 
-TRAINING_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "skimage", "matplotlib"})
+TRAINING_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "skimage", "matplotlib", "scipy", "gpytorch", "linear_operator"})
 
 app = typer.Typer(
     name="model-repo",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.inference import Preprocessing
@@ -145,6 +145,15 @@ class Recipe(_Part):
     distance: Distance
     calibration: CalibrationVisits = CalibrationVisits()
     folder: Path = Field(Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _method_has_its_networks(self) -> Self:
+        kind, networks = self.method.kind, len(self.training.seeds)
+        if kind is MethodKind.DEEP_ENSEMBLE and networks < 2:
+            raise ValueError("a deep ensemble needs two seeds or more in training.seeds; one network alone is the method softmax")
+        if kind is not MethodKind.DEEP_ENSEMBLE and networks > 1:
+            raise ValueError(f"{kind} is a method of one network, training.seeds names {networks}")
+        return self
 
     def with_method(self, kind: MethodKind) -> Recipe:
         """The same recipe by another method; anything but an ensemble takes the first seed alone."""

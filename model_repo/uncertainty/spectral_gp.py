@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model_repo.uncertainty.gp_network import STARTING_FIELDS, GaussianProcessNetwork, serve_process
+from model_repo.uncertainty.inducing_gp import ADAM_BETAS
 from model_repo.uncertainty.method import Fitting, Plain, Served
 from model_repo.uncertainty.spectral import bake, spectral_normalise
 from model_repo.zoo import WideResNet
@@ -42,7 +43,7 @@ class SpectralGaussianProcess(Plain):
         net = cast("GaussianProcessNetwork", network)
         return [
             {"params": list(net.trunk.parameters()), "lr": learning_rate},
-            {"params": list(net.head.parameters()), "lr": PROCESS_RATE * learning_rate, "weight_decay": 0.0},
+            {"params": list(net.head.parameters()), "lr": PROCESS_RATE * learning_rate, "weight_decay": 0.0, "betas": ADAM_BETAS},
         ]
 
     def prepare(self, network: nn.Module, draw: Callable[[int], tuple[Tensor, Tensor]], progress: float) -> None:

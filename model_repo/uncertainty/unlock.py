@@ -138,7 +138,7 @@ def probabilistic(
         EdgeAgentError: no such layer (the nearest names are given), a layer of another kind, a diverging loss.
     """
     generator = np.random.default_rng(seed)
-    _refuse_layer(network, layer_name)
+    refuse_layer(network, layer_name)
     outputs = _outputs(network.get_submodule(layer_name))
     trunk = Trunk(copy.deepcopy(network).eval(), layer_name)
     with torch.random.fork_rng(devices=[]):
@@ -176,7 +176,8 @@ def features_of(trunk: nn.Module, inputs: Tensor, batch: int = 256) -> Tensor:
         return torch.cat([trunk(part) for part in torch.split(inputs, batch)])
 
 
-def _refuse_layer(network: nn.Module, name: str) -> None:
+def refuse_layer(network: nn.Module, name: str) -> None:
+    """Raise EdgeAgentError unless `name` is a linear layer or convolution of the network; the nearest names are given."""
     named = dict(network.named_modules())
     possible = [key for key, layer in named.items() if key and isinstance(layer, OUTPUT_LAYERS)]
     if not possible:

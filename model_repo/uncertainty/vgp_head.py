@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model_repo.uncertainty.gp_network import STARTING_FIELDS, GaussianProcessNetwork, serve_process
+from model_repo.uncertainty.inducing_gp import ADAM_BETAS
 from model_repo.uncertainty.method import Fitting, Plain, Served
 from model_repo.zoo import WideResNet
 
@@ -38,7 +39,7 @@ class VariationalHead(Plain):
 
     def weights(self, network: nn.Module, learning_rate: float) -> list[dict[str, object]]:
         """The head alone."""
-        return [{"params": list(cast("GaussianProcessNetwork", network).head.parameters()), "lr": learning_rate}]
+        return [{"params": list(cast("GaussianProcessNetwork", network).head.parameters()), "lr": learning_rate, "betas": ADAM_BETAS}]
 
     def prepare(self, network: nn.Module, draw: Callable[[int], tuple[Tensor, Tensor]], progress: float) -> None:  # noqa: ARG002 - the Protocol's
         """Start the head before the first step, and keep the trunk's normalisations as they are."""
