@@ -54,7 +54,7 @@ def train(
     """Train the recipe's members (or only `seeds`) into `out`; raise EdgeAgentError for bad sources, checkpoints and diverging losses."""
     method = METHODS[recipe.method.kind]
     held_out = _thinned(source.held_out())
-    return [_train_member(method, recipe, source, held_out, out, seed, tell) for seed in seeds or recipe.training.seeds]
+    return [MemberTraining(method, recipe, source, out, seed).run(held_out, tell) for seed in seeds or recipe.training.seeds]
 
 
 def fingerprint_of(recipe: Recipe, source: Source) -> str:
@@ -63,61 +63,97 @@ def fingerprint_of(recipe: Recipe, source: Source) -> str:
     return hashlib.sha256((settings + source.fingerprint).encode()).hexdigest()
 
 
-def _train_member(
-    method: Method, recipe: Recipe, source: Source, held_out: Fields, out: Path, seed: int, tell: Callable[[str], None]
-) -> MemberResult:
-    training = method.training(recipe)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    path = checkpoint.member_path(out, method, seed)
-    architecture = checkpoint.describe(method, recipe, source.lots)
-    fingerprint = fingerprint_of(recipe, source)
-    torch.manual_seed(seed)
-    model = method.network(recipe, len(source.lots)).to(device).to(memory_format=torch.channels_last)
-    if method.trained_on is not None and not path.exists():
-        trained = out / f"{method.trained_on}-{seed}.pt"
-        cast("HasTrunk", model).trunk.load_state_dict(checkpoint.load(trained, architecture | {"for": method.trained_on})["best"])
-    optimiser = torch.optim.Adam(method.weights(model, training.learning_rate), weight_decay=training.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _course(training))
-    state: dict[str, Any] = {"step": 0, "best_nll": math.inf, "seconds": 0.0}
-    if path.exists():
-        state = checkpoint.load(path, architecture)
-        if state["fingerprint"] != fingerprint:
-            raise EdgeAgentError(str(path), "was made by another recipe or split", "choose another --out or delete it")
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-    began = time.monotonic() - state["seconds"]
-    for step in range(state["step"], training.steps):
-        # the generators depend on seed and step alone, so that a resumed run sees the crops and draws an undisturbed one would
-        fields, labels = source.draw(training.batch, np.random.default_rng((seed, step)))
-        torch.manual_seed(1_000_003 * seed + step)
-        method.prepare(model, partial(_drawn, source, (seed, step, 1), device), step / training.steps)
-        model.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=training.autocast):
-            batch = torch.from_numpy(fields).to(device, memory_format=torch.channels_last)
-            loss = method.loss(model, batch, torch.from_numpy(labels).to(device))
+class MemberTraining:
+    """One member on its way, from its first step or from where its checkpoint left it.
+
+    Raises:
+        EdgeAgentError: the checkpoint is damaged, of another architecture, or of another recipe or source.
+    """
+
+    def __init__(self, method: Method, recipe: Recipe, source: Source, out: Path, seed: int) -> None:
+        self._method = method
+        self._source = source
+        self._seed = seed
+        self._training = method.training(recipe)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._path = checkpoint.member_path(out, method, seed)
+        self._architecture = checkpoint.describe(method, recipe, source.lots)
+        self._fingerprint = fingerprint_of(recipe, source)
+        torch.manual_seed(seed)
+        self._model = method.network(recipe, len(source.lots)).to(self._device).to(memory_format=torch.channels_last)
+        weights = method.weights(self._model, self._training.learning_rate)
+        self._optimiser = torch.optim.Adam(weights, weight_decay=self._training.weight_decay)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, _course(self._training))
+        self._state: dict[str, Any] = {"step": 0, "best_nll": math.inf, "seconds": 0.0}
+        if self._path.exists():
+            self._resume()
+        elif method.trained_on is not None:
+            trained = checkpoint.load(out / f"{method.trained_on}-{seed}.pt", self._architecture | {"for": method.trained_on})
+            cast("HasTrunk", self._model).trunk.load_state_dict(trained["best"])
+
+    def run(self, held_out: Fields, tell: Callable[[str], None]) -> MemberResult:
+        """Take the steps that are left, looking at the calibration side now and then; each look is kept on disk."""
+        steps, every = self._training.steps, self._training.check_every
+        began = time.monotonic() - self._state["seconds"]
+        for step in range(self._state["step"], steps):
+            loss = self._step(step)
+            if (step + 1) % every == 0 or step + 1 == steps:
+                nll, accuracy = self._look(held_out)
+                self._keep(step + 1, nll, accuracy, time.monotonic() - began)
+                said = f"loss {loss:.4f} calibration nll {nll:.4f} accuracy {accuracy:.3f}"
+                tell(f"member {self._seed} step {step + 1}/{steps} {said}")
+        state = self._state
+        return MemberResult(self._seed, state["best_step"], state["best_nll"], state["best_accuracy"], state["seconds"])
+
+    def _resume(self) -> None:
+        self._state = checkpoint.load(self._path, self._architecture)
+        if self._state["fingerprint"] != self._fingerprint:
+            raise EdgeAgentError(str(self._path), "was made by another recipe or split", "choose another --out or delete it")
+        self._model.load_state_dict(self._state["model"])
+        self._optimiser.load_state_dict(self._state["optimiser"])
+        self._schedule.load_state_dict(self._state["schedule"])
+
+    def _step(self, step: int) -> float:
+        """One optimisation step; its generators depend on seed and step alone, so that a resumed run sees what an undisturbed one would."""
+        fields, labels = self._draw((self._seed, step), self._training.batch)
+        torch.manual_seed(1_000_003 * self._seed + step)
+        self._model.train()
+        self._method.prepare(self._model, partial(self._draw, (self._seed, step, 1)), step / self._training.steps)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._training.autocast):
+            loss = self._method.loss(self._model, fields.to(memory_format=torch.channels_last), labels)
         if not math.isfinite(loss.item()):
             reason = f"loss became {loss.item()} at step {step + 1}"
-            raise EdgeAgentError(f"member {seed}", reason, f"lower learning_rate; the checkpoint before it is kept in {path}")
-        optimiser.zero_grad()
+            raise EdgeAgentError(f"member {self._seed}", reason, f"lower learning_rate; the checkpoint before it is kept in {self._path}")
+        self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
-        optimiser.step()
-        schedule.step()
-        if (step + 1) % training.check_every == 0 or step + 1 == training.steps:
-            nll, accuracy = _check(method, model, held_out, device)
-            state |= {"step": step + 1, "seconds": time.monotonic() - began, "architecture": architecture, "fingerprint": fingerprint}
-            state |= {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
-            if nll < state["best_nll"]:
-                best = {key: value.detach().clone() for key, value in model.state_dict().items()}
-                state |= {"best": best, "best_nll": nll, "best_accuracy": accuracy, "best_step": step + 1}
-            checkpoint.save(path, state)
-            tell(f"member {seed} step {step + 1}/{training.steps} loss {loss.item():.4f} calibration nll {nll:.4f} accuracy {accuracy:.3f}")
-    return MemberResult(seed, state["best_step"], state["best_nll"], state["best_accuracy"], state["seconds"])
+        self._optimiser.step()
+        self._schedule.step()
+        return loss.item()
 
+    def _draw(self, seed: tuple[int, ...], count: int) -> tuple[Tensor, Tensor]:
+        fields, labels = self._source.draw(count, np.random.default_rng(seed))
+        return torch.from_numpy(fields).to(self._device), torch.from_numpy(labels).to(self._device)
 
-def _drawn(source: Source, seed: tuple[int, ...], device: torch.device, count: int) -> tuple[Tensor, Tensor]:
-    fields, labels = source.draw(count, np.random.default_rng(seed))
-    return torch.from_numpy(fields).to(device), torch.from_numpy(labels).to(device)
+    def _look(self, held_out: Fields) -> tuple[float, float]:
+        """NLL in nats and accuracy on the calibration side, in single precision."""
+        self._model.eval()
+        with torch.inference_mode():
+            batches = torch.split(torch.from_numpy(held_out[0]), 64)
+            answers = [
+                self._method.probabilities(self._model, batch.to(self._device, memory_format=torch.channels_last)) for batch in batches
+            ]
+        p, truth = torch.cat(answers).cpu(), torch.from_numpy(held_out[1])
+        nll = functional.nll_loss(torch.log(p.clamp_min(1e-12)), truth).item()
+        return nll if math.isfinite(nll) else math.inf, (p.argmax(dim=1) == truth).float().mean().item()
+
+    def _keep(self, step: int, nll: float, accuracy: float, seconds: float) -> None:
+        state = self._state
+        state |= {"step": step, "seconds": seconds, "architecture": self._architecture, "fingerprint": self._fingerprint}
+        state |= {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict(), "schedule": self._schedule.state_dict()}
+        if nll < state["best_nll"]:
+            best = {key: value.detach().clone() for key, value in self._model.state_dict().items()}
+            state |= {"best": best, "best_nll": nll, "best_accuracy": accuracy, "best_step": step}
+        checkpoint.save(self._path, state)
 
 
 def _course(training: Training) -> Callable[[int], float]:
@@ -136,14 +172,3 @@ def _thinned(fields: Fields) -> Fields:
     count = len(fields[1])
     chosen = np.unique(np.linspace(0, count - 1, min(count, CHECKED_FIELDS)).astype(int))
     return fields[0][chosen], fields[1][chosen]
-
-
-def _check(method: Method, model: nn.Module, held_out: Fields, device: torch.device) -> tuple[float, float]:
-    """NLL in nats and accuracy on the calibration side, in single precision."""
-    model.eval()
-    with torch.inference_mode():
-        batches = torch.split(torch.from_numpy(held_out[0]), 64)
-        p = torch.cat([method.probabilities(model, batch.to(device, memory_format=torch.channels_last)).cpu() for batch in batches])
-    truth = torch.from_numpy(held_out[1])
-    nll = functional.nll_loss(torch.log(p.clamp_min(1e-12)), truth).item()
-    return nll if math.isfinite(nll) else math.inf, (p.argmax(dim=1) == truth).float().mean().item()

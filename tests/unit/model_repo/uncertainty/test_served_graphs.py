@@ -169,3 +169,19 @@ def test_sampled_last_layers_scatter_about_the_trained_one(tiny_recipe, fitting)
     spread = sampled.std(dim=0)
     assert ((sampled.mean(dim=0) - trained).abs() < 5 * spread / 400**0.5 + 1e-6).float().mean() > 0.99
     assert torch.all(spread > 0)
+
+
+def test_a_head_on_a_frozen_network_leaves_the_network_as_it_was(tiny_recipe, source, tmp_path):
+    import torch
+
+    from model_repo.train import train
+
+    recipe = with_few(tiny_recipe)
+    train(recipe, source, tmp_path, seeds=[1], tell=lambda _: None)
+    unlocked = with_few(tiny_recipe.with_method(MethodKind.VGP_HEAD))
+    unlocked = unlocked.model_copy(update={"method": unlocked.method.model_copy(update={"steps": 3})})
+    train(unlocked, source, tmp_path, tell=lambda _: None)
+    trained = torch.load(tmp_path / "member-1.pt", weights_only=True)["best"]
+    headed = torch.load(tmp_path / "vgp-head-1.pt", weights_only=True)["model"]
+    assert all(torch.equal(value, headed[f"trunk.{key}"]) for key, value in trained.items())
+    assert headed["head.started"].item() == 1
