@@ -1,4 +1,4 @@
-"""What every test shares: the rule that turns a missing peer into a skip, or under REQUIRE into a failure."""
+"""What every test shares: the rule that turns a missing peer into a skip, or under REQUIRE into a failure; no test is timed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.peers.kafka import KafkaBroker
 from tests.peers.kafka import why_absent as why_kafka_is_absent
@@ -14,6 +15,9 @@ from tests.peers.kafka import why_absent as why_kafka_is_absent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+settings.load_profile("untimed")
 
 REQUIRED = frozenset(filter(None, os.environ.get("REQUIRE", "").split(",")))
 
