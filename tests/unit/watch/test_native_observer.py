@@ -33,7 +33,7 @@ def died(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def strictly() -> Iterator[None]:
-    """watchdog's warnings are errors, whatever the test run ignores of them; what it ignores of others' stays ignored."""
+    """Watchdog's warnings are errors, whatever the test run ignores of them; what it ignores of others' stays ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         yield
