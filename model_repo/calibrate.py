@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from edge_agent.inference import MANIFEST_NAME, DigestedFile, EmbeddedPredictor,
 from edge_agent.simulate import Filament, blur
 from edge_agent.uncertainty import score
 from model_repo.data.micrographs import FULL_SCALE
+from model_repo.staging import staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,10 +62,11 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
         members=manifest.members,
         source=f"{source.name}; {len({frame.sample for frame in frames})} sources, those of training for the acquisition alone",
     )
-    path = folder / FILE
-    path.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    named = manifest.model_copy(update={"calibration": DigestedFile(file=FILE, sha256=sha256_of(path))})
-    (folder / MANIFEST_NAME).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with staged(folder) as made:
+        shutil.copytree(folder, made, dirs_exist_ok=True)
+        (made / FILE).write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        named = manifest.model_copy(update={"calibration": DigestedFile(file=FILE, sha256=sha256_of(made / FILE))})
+        (made / MANIFEST_NAME).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return "\n".join([*_table(calibration), SequentialJudge(calibration).guarantee])
 
 

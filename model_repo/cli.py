@@ -120,8 +120,12 @@ def evaluate(
         from model_repo.evaluation import evaluate as evaluate_model
     loaded, source = _recipe_and_source(recipe, None, data)
     evaluation, answers = evaluate_model(loaded, source, _served(model or loaded.name), against or ())
-    others = "".join(f" --against {folder.name}" for folder in against or ())
-    command = f"model-repo evaluate {recipe}{' --data DIR' if loaded.data.source == 'micrographs' else ''}{others} --out {_shown(out)}"
+    options = [
+        *(["--data DIR"] if loaded.data.source == "micrographs" else []),
+        *(["--model MODEL"] if model else []),
+        *(f"--against {folder.name}" for folder in against or ()),
+    ]
+    command = " ".join(["model-repo evaluate", loaded.name, *options, f"--out {_shown(out)}"])
     page = write_report(evaluation, out, command, draw_all(evaluation, answers, out), loaded.remarks)
     for row in evaluation.qualities:
         print(f"{row.level:5} {row.method:14} accuracy {row.accuracy.value:.3f}  NLL {row.nll.value:.3f}  ECE {row.ece.value:.3f}")
@@ -151,7 +155,10 @@ def learning_curve(
 
     loaded = load_recipe(find_recipe(recipe))
     measured = measure(loaded, data, checkpoints, work, networks=networks, wanted=accuracy)
-    command = f"model-repo learning-curve {recipe} --checkpoints DIR --work DIR --networks {networks} --out {_shown(out)}"
+    command = (
+        f"model-repo learning-curve {loaded.name}{' --data DIR' if data else ''} --checkpoints DIR --work DIR --networks {networks} "
+        f"--accuracy {accuracy:g} --out {_shown(out)}"
+    )
     print(f"report: {write_learning_report(measured, out, command)}")
 
 

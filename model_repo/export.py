@@ -23,10 +23,11 @@ from edge_agent.inference import (
 )
 from model_repo import checkpoint
 from model_repo.frames import frame_predictions
-from model_repo.graph import fold_and_halve, write_graph
+from model_repo.graph import OUTPUTS, fold_and_halve, write_graph
 from model_repo.metrics.temperature import fit_temperature
 from model_repo.referral import referral_points
 from model_repo.staging import staged
+from model_repo.train import fingerprint_of
 from model_repo.uncertainty import METHODS, Fitting
 from model_repo.uncertainty.method import in_batches
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from torch import nn
 
     from model_repo.data.source import Source
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from model_repo.uncertainty import Method, Served
 
 TOLERANCE = 1e-3
+RELATIVE_TOLERANCE = 0.02
 
 
 def export(recipe: Recipe, source: Source, checkpoints: Path, out: Path, *, with_temperature: bool = False) -> Manifest:
@@ -68,7 +69,10 @@ def export(recipe: Recipe, source: Source, checkpoints: Path, out: Path, *, with
     exact = method.serve(networks, recipe, fitting)
     if with_temperature:
         p = in_batches(lambda fields: served(fields)[0], fitting.held_out_fields).numpy()
-        served.temperature = exact.temperature = fit_temperature(p, fitting.held_out_labels.numpy())
+        try:
+            served.temperature = exact.temperature = fit_temperature(p, fitting.held_out_labels.numpy())
+        except ValueError as error:
+            raise EdgeAgentError("the temperature", str(error), "export without --temperature") from error
     with staged(out) as made:
         path = made / recipe.version / "model.onnx"
         path.parent.mkdir(parents=True)
@@ -119,6 +123,7 @@ def _manifest(
             "torch": torch.__version__,
             "exported": datetime.now(UTC).date().isoformat(),
             "fitted on": f"{recipe.distance.crops} training fields, shrinkage {recipe.distance.shrinkage:g}, seed {recipe.distance.seed}",
+            "fitted": dict(served.notes),
             "temperature": float(f"{served.temperature:.4g}"),
             "largest_difference_from_networks": float(f"{differences[0]:.3g}"),
             "largest_change_by_half_precision_weights": float(f"{differences[1]:.3g}"),
@@ -141,6 +146,10 @@ def load_networks(method: Method, recipe: Recipe, source: Source, folder: Path) 
         if len(fingerprints) > 1:
             first = next(iter(fingerprints.values()))
             raise EdgeAgentError(str(path), f"is stale: trained on other data or settings than {first}", "train this member again")
+        if content["fingerprint"] != fingerprint_of(method, recipe, source):
+            raise EdgeAgentError(
+                str(path), "was made by another recipe or split", "train it again by this one, or export by its own recipe"
+            )
         network = method.network(recipe, len(source.lots))
         network.load_state_dict(content["best"])
         networks.append(network.eval())
@@ -169,13 +178,22 @@ def _fitting(recipe: Recipe, source: Source) -> Fitting:
 
 
 def _compare(session: Any, served: Served, exact: Served, fitting: Fitting) -> tuple[float, float]:
-    """Largest difference of a probability: graph from rounded networks, and rounded networks from the trained ones."""
+    """Largest difference of a probability: graph from rounded networks, and rounded networks from the trained ones.
+
+    Raises:
+        EdgeAgentError: a probability differs by more than TOLERANCE, or a distance or local map by more than its share of the value.
+    """
     fields = torch.cat([torch.from_numpy(canary_fields(fitting.fields.shape[-1])), fitting.fields[:30]])
-    answered: NDArray[np.float32] = session.run(["probabilities"], {"fields": fields.numpy()})[0]
-    expected, trained = (in_batches(lambda batch, m=module: m(batch)[0], fields, 16).numpy() for module in (served, exact))
-    difference = float(np.abs(answered - expected).max())
-    if not difference <= TOLERANCE:
+    answered = session.run(list(OUTPUTS), {"fields": fields.numpy()})
+    with torch.inference_mode():
+        expected = [output.numpy() for output in served(fields)]
+        trained = exact(fields)[0].numpy()
+    difference = float(np.abs(answered[0] - expected[0]).max())
+    apart = max(float((np.abs(a - e) / (np.abs(e) + np.abs(e).mean())).max()) for a, e in zip(answered[1:], expected[1:], strict=True))
+    if not (difference <= TOLERANCE and apart <= RELATIVE_TOLERANCE):
         raise EdgeAgentError(
-            "the graph", f"differs from its networks by {difference:.2g}", f"at most {TOLERANCE:g} is allowed; check torch and onnx"
+            "the graph",
+            f"differs from its networks by {difference:.2g}, its distances and maps by {apart:.1%}",
+            f"at most {TOLERANCE:g} and {RELATIVE_TOLERANCE:.0%} are allowed; check torch and onnx",
         )
-    return difference, float(np.abs(expected - trained).max())
+    return difference, float(np.abs(expected[0] - trained).max())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from model_repo.data.source import Probe
+    from model_repo.data.source import Probe, Source
     from model_repo.metrics import LearningCurve
     from model_repo.recipe import Recipe
 
@@ -37,6 +37,7 @@ FRACTIONS = (0.1, 0.25, 0.5, 1.0)
 LEAST_STEPS = 0.3
 """Networks on few samples are trained over at least this share of the recipe's steps."""
 MOST_FIELDS = 2880
+FEWEST_SIZES = 3
 SEED = 20212
 
 
@@ -116,6 +117,7 @@ def learning_curve(
         raise ConfigurationError(f"fractions {list(fractions)}", "are not shares of the training samples", "choose them from (0, 1]")
     source = open_source(recipe, data)
     test, labels, groups = _test_fields(source.frames("test"), source.lots, recipe)
+    _refuse_too_few_sizes(recipe, data, fractions)
     runs: list[Run] = []
     right: list[NDArray[np.float64]] = []
     confident: list[NDArray[np.float64]] = []
@@ -134,7 +136,7 @@ def learning_curve(
         runs.append(
             Run(
                 fraction=fraction,
-                samples=min(sides["train"]["groups"] for sides in reduced.counts().values() if "train" in sides),
+                samples=_samples(reduced),
                 networks=networks,
                 steps=part.training.steps,
                 single_accuracy=float(np.mean([metrics.accuracy(p[:, k], labels) for k in range(networks)])),
@@ -149,6 +151,22 @@ def learning_curve(
         for outcomes in (right, confident)
     )
     return Measured(recipe.name, source.origin, tuple(runs), accuracy, confidence, len(labels), len(set(groups)))
+
+
+def _refuse_too_few_sizes(recipe: Recipe, data: Path | None, fractions: Sequence[float]) -> None:
+    sizes = {_samples(open_source(_part(recipe, fraction, 1), data)) for fraction in fractions}
+    if len(sizes) < FEWEST_SIZES:
+        shares = ", ".join(f"{fraction:g}" for fraction in fractions)
+        raise ConfigurationError(
+            f"recipe {recipe.name}",
+            f"shares {shares} of its training samples are only {len(sizes)} different numbers",
+            f"a curve needs {FEWEST_SIZES}: take more samples a lot, or other shares",
+        )
+
+
+def _samples(source: Source) -> int:
+    """Training samples of the lot that has fewest."""
+    return min(sides["train"]["groups"] for sides in source.counts().values() if "train" in sides)
 
 
 def _part(recipe: Recipe, fraction: float, networks: int) -> Recipe:

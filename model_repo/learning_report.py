@@ -56,7 +56,8 @@ def _page(measured: Measured, folder: str, command: str) -> Iterator[str]:
     side = "above" if worst > 0 else "below"
     yield f"- Confidence stood in for accuracy to within {abs(worst):.3f}; at its worst it was {side} accuracy."
     yield "- The intervals are over test samples; another draw of training samples, or other seeds, would move the points as well."
-    yield "- Networks on few samples were trained over fewer steps, though not in proportion; a longer training could lift them."
+    yield "- Networks on few samples were trained over fewer steps, though not in proportion: the curve mixes data and length of training."
+    yield "- Confidence needs no labels on the test side, but each network's best step was chosen on the labelled calibration side."
     yield f"- A power law through {len(measured.runs)} points is an extrapolation: beyond twice the largest set it is a guess with a band."
 
 

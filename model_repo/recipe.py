@@ -22,7 +22,13 @@ class Network(_Part):
 
     kind: Literal["wrn"] = "wrn"
     depth: int = 16
-    width: int = 2
+    width: Annotated[int, Field(gt=0)] = 2
+
+    @model_validator(mode="after")
+    def _has_whole_blocks(self) -> Self:
+        if self.depth < 10 or (self.depth - 4) % 6:
+            raise ValueError(f"depth must be 6 n + 4, such as 16, not {self.depth}")
+        return self
 
 
 class MicrographData(_Part):
@@ -158,13 +164,18 @@ class Recipe(_Part):
     def with_method(self, kind: MethodKind) -> Recipe:
         """The same recipe by another method; anything but an ensemble takes the first seed alone."""
         seeds = self.training.seeds if kind is MethodKind.DEEP_ENSEMBLE else self.training.seeds[:1]
-        return self.model_copy(
+        changed = self.model_copy(
             update={
                 "method": self.method.model_copy(update={"kind": kind}),
                 "training": self.training.model_copy(update={"seeds": seeds}),
-                "name": self.name if kind == self.method.kind else f"{self.name}-{kind.replace('_', '-')}",
+                "name": self.name if kind is self.method.kind else f"{self.name}-{kind.replace('_', '-')}",
             }
         )
+        try:
+            return Recipe.model_validate({**changed.model_dump(), "folder": self.folder})
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise EdgeAgentError(f"recipe {self.name} by {kind}", reason, "choose another --method or mend the recipe") from error
 
 
 def find_recipe(name: str) -> Path:

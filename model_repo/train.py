@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -57,10 +58,16 @@ def train(
     return [MemberTraining(method, recipe, source, out, seed).run(held_out, tell) for seed in seeds or recipe.training.seeds]
 
 
-def fingerprint_of(recipe: Recipe, source: Source) -> str:
-    """SHA-256 of what a training depends on; a checkpoint of another is not gone on with."""
-    settings = recipe.model_dump_json(include={"network", "preprocessing", "training"})
-    return hashlib.sha256((settings + source.fingerprint).encode()).hexdigest()
+def fingerprint_of(method: Method, recipe: Recipe, source: Source) -> str:
+    """SHA-256 of what a member's training depends on, its seed apart; a checkpoint of another is not gone on with and not served."""
+    settings = {
+        "network": recipe.network.model_dump(),
+        "preprocessing": recipe.preprocessing.model_dump(),
+        "training": method.training(recipe).model_dump(exclude={"seeds"}),
+        "method": {name: getattr(recipe.method, name) for name in method.shaped_by},
+        "source": source.fingerprint,
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 class MemberTraining:
@@ -78,7 +85,7 @@ class MemberTraining:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._path = checkpoint.member_path(out, method, seed)
         self._architecture = checkpoint.describe(method, recipe, source.lots)
-        self._fingerprint = fingerprint_of(recipe, source)
+        self._fingerprint = fingerprint_of(method, recipe, source)
         torch.manual_seed(seed)
         self._model = method.network(recipe, len(source.lots)).to(self._device).to(memory_format=torch.channels_last)
         weights = method.weights(self._model, self._training.learning_rate)
@@ -88,8 +95,14 @@ class MemberTraining:
         if self._path.exists():
             self._resume()
         elif method.trained_on is not None:
-            trained = checkpoint.load(out / f"{method.trained_on}-{seed}.pt", self._architecture | {"for": method.trained_on})
-            cast("HasTrunk", self._model).trunk.load_state_dict(trained["best"])
+            self._fill_trunk(METHODS[method.trained_on], recipe, out)
+
+    def _fill_trunk(self, first: Method, recipe: Recipe, out: Path) -> None:
+        path = checkpoint.member_path(out, first, self._seed)
+        trained = checkpoint.load(path, checkpoint.describe(first, recipe, self._source.lots))
+        if trained["fingerprint"] != fingerprint_of(first, recipe, self._source):
+            raise EdgeAgentError(str(path), "was made by another recipe or split", "train it again")
+        cast("HasTrunk", self._model).trunk.load_state_dict(trained["best"])
 
     def run(self, held_out: Fields, tell: Callable[[str], None]) -> MemberResult:
         """Take the steps that are left, looking at the calibration side now and then; each look is kept on disk."""
@@ -150,7 +163,7 @@ class MemberTraining:
         state = self._state
         state |= {"step": step, "seconds": seconds, "architecture": self._architecture, "fingerprint": self._fingerprint}
         state |= {"model": self._model.state_dict(), "optimiser": self._optimiser.state_dict(), "schedule": self._schedule.state_dict()}
-        if nll < state["best_nll"]:
+        if nll < state["best_nll"] and self._method.settled(self._model):
             best = {key: value.detach().clone() for key, value in self._model.state_dict().items()}
             state |= {"best": best, "best_nll": nll, "best_accuracy": accuracy, "best_step": step}
         checkpoint.save(self._path, state)

@@ -13,12 +13,12 @@ from edge_agent.simulate import visit
 from model_repo.data.crops import CropSampler
 from model_repo.data.micrographs import read_micrographs
 from model_repo.data.source import Origin, Probe
-from model_repo.data.split import SplitError, load_split
+from model_repo.data.split import SIDES, SplitError, load_split
 from model_repo.fields import labelled_fields
 from model_repo.shifts import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from model_repo.data.micrographs import Micrograph
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model_repo.recipe import Recipe
 
 VISIT_SEED = 2021
+ALL_SIDES: tuple[Side, ...] = (*SIDES, "unseen")
 
 
 class MicrographSource:
@@ -46,7 +47,6 @@ class MicrographSource:
         self.lots = self.split.lots
         self.name = self.split.name
         self._read: dict[Side, list[Micrograph]] = {}
-        self._sides: dict[str, tuple[Side, str]] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -54,19 +54,11 @@ class MicrographSource:
         return hashlib.sha256(self.split.model_dump_json(include={"images"}).encode()).hexdigest()
 
     def micrographs(self, side: Side) -> list[Micrograph]:
-        """The images of a side, read once; refuses a picture that another side has shown already."""
-        if side not in self._read:
-            found = read_micrographs(self._folder, self.split.on(side))
-            for micrograph in found:
-                shown = hashlib.sha256(micrograph.pixels.tobytes()).hexdigest()
-                other, path = self._sides.setdefault(shown, (side, micrograph.entry.path))
-                if other != side:
-                    raise SplitError(
-                        micrograph.entry.path,
-                        f"shows the same picture as {path}, and stands on the side {side} while that stands on {other}",
-                        "give both the same group and side in the split",
-                    )
-            self._read[side] = found
+        """The images of a side; all sides are read and compared the first time."""
+        if not self._read:
+            read = {name: read_micrographs(self._folder, self.split.on(name)) for name in ALL_SIDES}
+            _refuse_pictures_on_two_sides(read)
+            self._read = read
         return self._read[side]
 
     @cached_property
@@ -83,7 +75,6 @@ class MicrographSource:
 
     def held_out(self) -> Fields:
         """Every field of the calibration images."""
-        self.micrographs("train")  # so that a picture on both sides is noticed
         return labelled_fields(self.micrographs("calibration"), self.lots, self._recipe.preprocessing)
 
     def frames(self, side: Literal["train", "calibration", "test"]) -> Sequence[Probe]:
@@ -101,8 +92,14 @@ class MicrographSource:
                 yield _probe(micrograph, view.pixels)
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Images and independent groups by lot and side."""
-        return self.split.counts()
+        """Images and independent groups by lot and side; of the training side, those that the recipe's share takes."""
+        counts = self.split.counts()
+        if self._recipe.training.fraction < 1:
+            used = self._first(self.micrographs("train"), self._recipe.training.fraction)
+            for lot in self.lots:
+                kept = [m.entry for m in used if m.entry.lot == lot]
+                counts[lot]["train"] = {"images": len(kept), "groups": len({entry.group for entry in kept})}
+        return counts
 
     def describe(self) -> dict[str, Any]:
         """The split's name and counts."""
@@ -133,6 +130,20 @@ def open_micrographs(recipe: Recipe, folder: Path | None) -> MicrographSource:
     if folder is None:
         raise EdgeAgentError(f"recipe {recipe.name}", "reads real images", "name their folder with --data DIR")
     return MicrographSource(recipe, (recipe.folder / recipe.data.split).resolve(), folder)  # type: ignore[union-attr]
+
+
+def _refuse_pictures_on_two_sides(read: Mapping[Side, Sequence[Micrograph]]) -> None:
+    seen: dict[str, tuple[Side, str]] = {}
+    for side, found in read.items():
+        for micrograph in found:
+            shown = hashlib.sha256(micrograph.pixels.tobytes()).hexdigest()
+            other, path = seen.setdefault(shown, (side, micrograph.entry.path))
+            if other != side:
+                raise SplitError(
+                    micrograph.entry.path,
+                    f"shows the same picture as {path}, and stands on the side {side} while that stands on {other}",
+                    "give both the same group and side in the split",
+                )
 
 
 def _probe(micrograph: Micrograph, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Probe:

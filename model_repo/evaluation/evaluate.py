@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
+from edge_agent.core.errors import ConfigurationError
 from model_repo.evaluation.answers import LEVELS, Questioned, usual_of
 from model_repo.evaluation.detection import Detection, detection, families, tell_kinds
 from model_repo.evaluation.quality import Difference, Quality, Voter, difference, quality
-from model_repo.evaluation.trust import ReferralRow, conformal, referral_rows, temperature_effect
+from model_repo.evaluation.trust import Conformal, ReferralRow, conformal, referral_rows, temperature_effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
     from model_repo.data.source import Origin, Probe, Source
     from model_repo.evaluation.answers import Answer
-    from model_repo.metrics import Coverage, Interval, Telling, Tempering
+    from model_repo.metrics import Interval, Telling, Tempering
     from model_repo.recipe import Recipe
 
 SEED = 20211
 REPLICATES = 500
+OTHERS_REPLICATES = 100
 KNOWN = "known lots"
 ALONE = "its members alone"
 
@@ -62,7 +64,7 @@ class Evaluation:
     others: tuple[OtherDetection, ...]
     referral: tuple[ReferralRow, ...]
     tempering: Tempering | None
-    coverage: Coverage | None
+    conformal: Conformal | None
     tellings: dict[str, Telling]
     seconds: float
     machine: str
@@ -102,8 +104,13 @@ def evaluate(
     began = time.monotonic()
     model = Questioned(served, recipe, source)
     lots = source.lots
-    others: dict[str, Questioned] = {other.manifest.method: other for other in (Questioned(folder, recipe, source) for folder in against)}
     own: str = model.manifest.method
+    others: dict[str, Questioned] = {}
+    for folder in against:
+        other = Questioned(folder, recipe, source)
+        if other.manifest.method in {own, *others}:
+            raise ConfigurationError(f"--against {folder}", f"is a second {other.manifest.method}", "name each method once")
+        others[other.manifest.method] = other
     calibration = model.answers(source.frames("calibration"))
     usual = usual_of(calibration)
     test = source.frames("test")
@@ -122,11 +129,17 @@ def evaluate(
         arguments = (usual, lots, rng, replicates)
         detections += [detection(kind.name, kind.origin, level, by_kind[KNOWN], by_kind[kind.name], *arguments) for level in LEVELS]
         for name, other in others.items():
-            row = detection(kind.name, kind.origin, "frame", by_method[name], other.answers(kind.probes), usual, lots, rng, 100)
+            row = detection(
+                kind.name, kind.origin, "frame", by_method[name], other.answers(kind.probes), usual, lots, rng, OTHERS_REPLICATES
+            )
             noticed.append(OtherDetection(name, kind.name, kind.origin, row.auc["entropy"], row.accuracy))
     for family, joined in families(by_kind).items():
-        origin = next(origins[kind] for kind in origins if kind.startswith(family))
-        detections += [detection(f"all {family}", origin, level, by_kind[KNOWN], joined, usual, lots, rng, replicates) for level in LEVELS]
+        origin = " and ".join(sorted({origins[kind] for kind in origins if kind.startswith(family)}))
+        by_lot = family == "unseen" and len({a.probe.group.partition("/")[0] for a in joined}) > 1
+        detections += [
+            detection(f"all {family}", origin, level, by_kind[KNOWN], joined, usual, lots, rng, replicates, by_lot=by_lot)
+            for level in LEVELS
+        ]
     qualities, differences = _table(by_method, own, lots, rng, replicates)
     evaluation = Evaluation(
         name=model.manifest.name,
@@ -143,7 +156,7 @@ def evaluate(
         others=tuple(noticed),
         referral=tuple(referral_rows(model.manifest, by_kind[KNOWN], rng, replicates)),
         tempering=temperature_effect(calibration, by_kind[KNOWN], lots),
-        coverage=conformal(calibration, by_kind[KNOWN], lots),
+        conformal=conformal(calibration, by_kind[KNOWN], lots, replicates),
         tellings=tell_kinds(by_kind, KNOWN, usual),
         seconds=time.monotonic() - began,
         machine=f"{os.cpu_count()} CPU cores, {platform.machine()}, onnxruntime {onnxruntime.__version__}",
@@ -158,7 +171,7 @@ def _table(
     qualities, differences = [], []
     for level in LEVELS:
         voters = {name: Voter(answers, level, lots) for name, answers in by_method.items()}
-        if own == "deep_ensemble" and "softmax" not in voters:
+        if own == "deep_ensemble":
             voters[ALONE] = Voter(by_method[own], level, lots, alone=True)
         qualities += [quality(voter, level, name, rng, replicates) for name, voter in voters.items()]
         differences += [difference(voters, level, own, name, rng, replicates) for name in voters if name != own]

@@ -53,15 +53,15 @@ def _figures(evaluation: Evaluation, answers: Answers) -> Iterator[tuple[str, st
     means = {name: member_probabilities(found, "field").mean(axis=1) for name, found in answers.by_method.items()}
     curves = {name: metrics.risk_curve(p, labels[name], entropy(p)) for name, p in means.items()}
     yield "risk", "Risk against coverage by entropy, test fields", risk_figure(curves)
-    own = member_probabilities(answers.by_kind[KNOWN], "frame")
-    truth = labels_of(answers.by_kind[KNOWN], "frame", lots)
+    own = member_probabilities(answers.by_kind[KNOWN], "field")
+    truth = labels_of(answers.by_kind[KNOWN], "field", lots)
     after = None
     if evaluation.tempering is not None:
         after = metrics.reliability(metrics.temper(own, evaluation.tempering.temperature).mean(axis=1), truth)
     before = metrics.reliability(own.mean(axis=1), truth)
     yield (
         "reliability",
-        "Reliability of whole test frames, before and after temperature",
+        "Reliability of test fields, before and after temperature",
         reliability_figure(before, after, evaluation.tempering),
     )
     shown = _kinds(answers)
@@ -69,9 +69,11 @@ def _figures(evaluation: Evaluation, answers: Answers) -> Iterator[tuple[str, st
         populations = {kind: scores[score] for kind, scores in shown.items()}
         yield f"roc-{score}", f"ROC of the {score}, whole frames", roc_figure(populations, normal=KNOWN, score=score)
     yield "entropy", "Entropy of whole frames by kind", entropy_figure({kind: s["entropy"] for kind, s in shown.items()}, len(lots))
-    yield "kinds", "Telling the kinds apart from one frame and from one sample", confusion_figure(evaluation.tellings)
-    if evaluation.coverage is not None:
-        yield "conformal", "Coverage of 90 % conformal sets by lot", coverage_figure(evaluation.coverage, lots)
+    if evaluation.tellings:
+        yield "kinds", "Telling the kinds apart from one frame and from one sample", confusion_figure(evaluation.tellings)
+    if evaluation.conformal is not None:
+        caption = "Coverage by lot of 90 % conformal sets, calibrated on the calibration side, on the test side"
+        yield "conformal", caption, coverage_figure(evaluation.conformal.test, lots)
     chosen = max(answers.by_kind[KNOWN], key=lambda answer: answer.score.entropy)
     yield (
         "map",

@@ -39,7 +39,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One method less another on the same frames: paired, with intervals over the same samples."""
+    """One method less another on the same frames, and the ratio of their risks: paired, with intervals over the same samples."""
 
     level: str
     method: str
@@ -48,6 +48,7 @@ class Difference:
     nll: Interval
     ece: Interval
     risk_at_90: Interval
+    risk_ratio: Interval
 
 
 class Voter:
@@ -91,4 +92,13 @@ def difference(voters: Mapping[str, Voter], level: Level, one: str, other: str, 
         )
         for name in FIGURES
     }
-    return Difference(level, one, other, **found)
+    mine, theirs = voters[one].figure("risk_at_90"), voters[other].figure("risk_at_90")
+
+    def ratio(index: NDArray[np.int64]) -> float:
+        divisor = theirs(index)
+        return mine(index) / divisor if divisor else np.nan
+
+    whole = np.arange(len(voters[one].labels))
+    draws = [ratio(index) for (index,) in metrics.resamples([voters[one].groups], rng, replicates)]
+    low, high = (float(end) for end in np.nanpercentile(draws, [2.5, 97.5])) if np.isfinite(draws).any() else (np.nan, np.nan)
+    return Difference(level, one, other, **found, risk_ratio=metrics.Interval(ratio(whole), low, high))

@@ -22,7 +22,7 @@ GUARANTEED_SAMPLES = 6
 METHODS = {
     "deep_ensemble": "deep ensemble",
     "softmax": "softmax, one network",
-    "mc_dropout": "MC dropout, 16 passes",
+    "mc_dropout": "MC dropout",
     "spectral_gp": "spectral Gaussian process",
     "vgp_head": "Gaussian-process head",
     "llpr": "last-layer rigidity (LLPR)",
@@ -70,7 +70,7 @@ def _page(evaluation: Evaluation, folder: str, command: str, pictures: Sequence[
     yield f"Made by `{command}` in {evaluation.seconds:.0f} s on {evaluation.machine} (the machine was shared with other work)."
     yield "Every figure stands with its 95 % interval, a bootstrap over independent samples; differences are paired on the same samples."
     if evaluation.origin == "simulated":
-        yield "**All frames here are simulated.** Nothing on this page is a claim about a real instrument."
+        yield "**All lots here are simulated**; only the unrelated photographs are real. Nothing here is a claim about a real instrument."
     yield ""
     if remarks:
         yield from (remarks.strip(), "")
@@ -120,8 +120,8 @@ def _answers(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.differences:
         yield f"{METHODS[evaluation.method].capitalize()} less the other method, paired on the same samples:"
         yield ""
-        yield "| origin | level | less | accuracy | NLL | ECE | risk at 90 % |"
-        yield "|---|---|---|---|---|---|---|"
+        yield "| origin | level | less | accuracy | NLL | ECE | risk at 90 % | its risk over the other's |"
+        yield "|---|---|---|---|---|---|---|---|"
         yield from (_difference_row(row, evaluation.origin) for row in evaluation.differences)
         yield ""
 
@@ -138,24 +138,29 @@ def _trust(evaluation: Evaluation) -> Iterator[str]:
     yield ""
     tempering = evaluation.tempering
     if tempering is None:
-        yield "Temperature: none between 0.05 and 20 is best on the calibration frames; the network is left as it is."
+        yield "Temperature: none between 0.05 and 20 is best on the calibration fields; the network is left as it is."
     else:
         yield (
-            f"Temperature {tempering.temperature:.2f} (fitted on calibration frames): on test frames NLL {tempering.nll_before:.3f} -> "
+            f"Temperature {tempering.temperature:.2f} (fitted on calibration fields): on test fields NLL {tempering.nll_before:.3f} -> "
             f"{tempering.nll_after:.3f}, ECE {tempering.ece_before:.3f} -> {tempering.ece_after:.3f}. "
             f"The served graph has temperature {evaluation.training.get('temperature', 1)}."
         )
     yield ""
-    coverage = evaluation.coverage
-    if coverage is None:
-        yield "Conformal sets: a lot has a single untrained sample, so no coverage can be measured."
+    found = evaluation.conformal
+    if found is None:
+        yield "Conformal sets: a lot has a single sample on a side, so no coverage can be measured."
     else:
-        missed = sum(lot.missed for lot in coverage.lots)
         yield (
-            f"Conformal sets at {coverage.nominal:.0%}, class-conditional, 20 random halvings of the untrained samples: pooled coverage "
-            f"{coverage.pooled:.3f} (standard error {coverage.standard_error:.3f} over samples), {missed} of {len(coverage.lots)} lots off "
-            f"by family-wise 5 %, {coverage.set_size:.2f} lots in a set on average."
+            f"Conformal sets at {found.test.nominal:.0%}, class-conditional, calibrated on the calibration side: on the test side they "
+            f"hold the true lot in {found.test.pooled:.3f} (standard error {found.test_error:.3f}, over test samples and drawn calibration "
+            f"samples), with {found.test.set_size:.2f} lots in a set; {sum(lot.missed for lot in found.test.lots)} of "
+            f"{len(found.test.lots)} lots are off by family-wise 5 %."
         )
+        yield (
+            f"Over 20 random halvings of all untrained samples, which checks the procedure, not the network: {found.halvings.pooled:.3f} "
+            f"(standard error {found.halvings.standard_error:.3f}), {sum(lot.missed for lot in found.halvings.lots)} lots off."
+        )
+        yield f"The agent's p-value of the distance is at most 0.1 in {_figure(found.strange)} of normal test frames."
     yield ""
 
 
@@ -164,7 +169,9 @@ def _shifts(evaluation: Evaluation) -> Iterator[str]:
     yield ""
     yield "Distance is the raw score, pooled over lots; distance for its lot is less the calibration median of the predicted lot, as a"
     yield "judge would take it. Noise for its lot is Immerkaer's estimate on the full-resolution frame, as its absolute difference from the"
-    yield "calibration median of the predicted lot. Accuracy is that of the shifted frames, where they still have a known lot."
+    yield "calibration median of the predicted lot; the simulated filament adds noise by its definition. Accuracy is that of the shifted"
+    yield "frames, where they still have a known lot, after that of the same samples before the change. Rows of all unseen lots have"
+    yield "intervals over lots."
     for level in ("frame", "field"):
         yield ""
         yield f"### {level.capitalize()} level"
@@ -177,7 +184,7 @@ def _shifts(evaluation: Evaluation) -> Iterator[str]:
                 yield _detection_row(detection, scores)
     yield ""
     if evaluation.others:
-        yield "Entropy's frame AUC by method:"
+        yield "Entropy's frame AUC by method (intervals of the other methods by 100 replicates):"
         yield ""
         methods = list(dict.fromkeys(row.method for row in evaluation.others))
         yield f"| origin | kind | {METHODS[evaluation.method]} | {' | '.join(METHODS[name] for name in methods)} |"
@@ -188,6 +195,8 @@ def _shifts(evaluation: Evaluation) -> Iterator[str]:
             cells = " | ".join(_figure(rows[name].entropy) for name in methods)
             yield f"| {own[kind].origin} | {kind} | {_figure(own[kind].auc['entropy'])} | {cells} |"
         yield ""
+    if not evaluation.tellings:
+        return
     yield "Telling known frames, filament changes, unseen lots and unrelated pictures apart (logistic regression on entropy, mutual"
     yield "information, distance and acquisition statistics for the lot; cross-validated, samples kept whole): balanced accuracy"
     yield ", ".join(f"from {name} {_figure(telling.balanced_accuracy)}" for name, telling in evaluation.tellings.items()) + "."
@@ -200,14 +209,17 @@ def _standing_limits(evaluation: Evaluation) -> Iterator[str]:
     if smallest < GUARANTEED_SAMPLES:
         yield f"- The smallest lot has {smallest} independent test sample(s): exchanging one source can move a figure by a whole image."
     if min(found["calibration"]["groups"] for found in sides) < GUARANTEED_SAMPLES:
-        yield "- No lot has 6 independent samples for calibration, so no false-alarm rate can be guaranteed on these data."
+        yield "- A lot has fewer than 6 independent samples for calibration, so no false-alarm rate can be guaranteed on these data."
     if evaluation.origin == "real":
         yield "- The filament changes are simulated on real frames; no real filament change was to be had."
         yield "- The melt-pool tiles are probably optical: telling them from electron micrographs is easier than telling an unseen SEM lot."
-        yield "- Noise finds every kind here because these sources come from other instruments; it says nothing of what is imaged."
+        yield "- Noise may tell a kind because its source is another instrument: that says nothing of what is imaged."
     else:
         yield "- Lots, specimens and column are simulated: a real instrument has shifts that nobody thought of here."
-    yield "- Best steps and referral thresholds were both chosen on the calibration side, so the bounds are slightly optimistic."
+    yield "- Best steps, referral thresholds and what a method fits were chosen on the calibration side: bounds are slightly optimistic."
+    yield "- An interval without width says only that no sample differed: with n samples and no miss, up to 3 in n may be wrong (95 %)."
+    yield "- Percentile intervals of the ECE lie high, since resampled bins are noisier than the bins themselves."
+    yield "- One training of each method: what other seeds would give is not in the intervals."
 
 
 def _figure(figure: Interval) -> str:
@@ -220,11 +232,13 @@ def _quality_row(row: Quality, origin: str) -> str:
 
 
 def _difference_row(row: Difference, origin: str) -> str:
-    cells = " | ".join(map(_figure, (row.accuracy, row.nll, row.ece, row.risk_at_90)))
+    cells = " | ".join(map(_figure, (row.accuracy, row.nll, row.ece, row.risk_at_90, row.risk_ratio)))
     return f"| {origin} | {row.level} | {METHODS[row.other]} | {cells} |"
 
 
 def _detection_row(row: Detection, scores: tuple[str, ...]) -> str:
     cells = " | ".join(_figure(row.auc[name]) for name in scores)
     right = "-" if row.accuracy is None else f"{row.accuracy:.3f}"
+    if row.accuracy_before is not None:
+        right = f"{row.accuracy_before:.3f} to {right}"
     return f"| {row.origin} | {row.kind} | {row.frames} ({row.groups}) | {row.count} | {right} | {cells} |"

@@ -36,9 +36,9 @@ def learning_figure(accuracy: LearningCurve, confidence: LearningCurve | None = 
         axes.plot(curve.grid[~within], 100 * curve.law.at(curve.grid[~within]), color=line(number)["color"], linestyle=(0, (3, 2)))
     axes.axhline(100 * accuracy.wanted, color="0.5", linewidth=0.6, linestyle=":")
     needed = accuracy.needed
-    reach = f"{_count(needed.value)} samples [{_count(needed.low)}, {_count(needed.high)}]"
+    reach = f"{_count(needed.value)} samples a lot [{_count(needed.low)}, {_count(needed.high)}]"
     axes.text(accuracy.grid[0], 100 * accuracy.wanted, f"{100 * accuracy.wanted:g} %: {reach}", fontsize=6.5, va="bottom")
-    axes.set(xscale="log", xlabel="training samples", ylabel="accuracy, confidence, %")
+    axes.set(xscale="log", xlabel="training samples a lot", ylabel="accuracy, confidence, %")
     axes.set_xlim(0.85 * accuracy.grid[0], accuracy.grid[-1])
     axes.set_ylim(top=101)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edge_agent.core.errors import EdgeAgentError
 from model_repo.uncertainty.inducing_gp import GaussianProcessHead
 from model_repo.uncertainty.method import Served, in_batches
 from model_repo.uncertainty.rigidity import InverseRigidity, fit_factor
@@ -87,9 +88,9 @@ class ServedGaussianProcess(Served):
 
 
 def serve_process(network: GaussianProcessNetwork, samples: int, fitting: Fitting) -> ServedGaussianProcess:
-    """The served graph of a trained Gaussian-process network; one that was never started begins at its linear layer."""
+    """The served graph of a trained Gaussian-process network; raise EdgeAgentError for one whose process was never started."""
     if not network.started:
-        network.start(fitting.fields[:STARTING_FIELDS])
+        raise EdgeAgentError("the Gaussian process", "was never started", "train the network to its last step before it is exported")
     trunk = network.trunk.fold_norms()
     features = in_batches(trunk.features, fitting.fields)
     classifier = network.head.closed_form(samples, fitting.seed)

@@ -66,6 +66,7 @@ class LastLayerRigidity(Plain):
         held_out = in_batches(network.features, fitting.held_out_fields)
         weights, biases = network.head.weight.detach()[:, :, 0, 0], cast("Tensor", network.head.bias).detach()
         draws = torch.randn((recipe.method.samples, *weights.shape), generator=torch.Generator().manual_seed(fitting.seed))
+        notes: dict[str, float] = {}
         best, nll = (weights.repeat(recipe.method.samples, 1), fit_factor(training, RIDGES[0])), float("inf")
         for ridge in RIDGES:
             factor = fit_factor(training, ridge)
@@ -74,8 +75,10 @@ class LastLayerRigidity(Plain):
                 sampled = (weights + scale * steps).reshape(-1, weights.shape[1])
                 found = mean_nll(held_out, fitting.held_out_labels, sampled, biases, recipe.method.samples)
                 if found < nll:
-                    best, nll = (sampled, factor), found
-        return SampledLastLayers(network, best[0], biases.repeat(recipe.method.samples), InverseRigidity(best[1][None])).eval()
+                    best, nll, notes = (sampled, factor), found, {"ridge": ridge, "scale": scale}
+        served = SampledLastLayers(network, best[0], biases.repeat(recipe.method.samples), InverseRigidity(best[1][None])).eval()
+        served.notes = notes
+        return served
 
 
 def mean_nll(features: Tensor, labels: Tensor, weights: Tensor, biases: Tensor, members: int) -> float:

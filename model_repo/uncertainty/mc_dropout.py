@@ -76,6 +76,7 @@ class MonteCarloDropout(Plain):
 
     kind: ClassVar[str] = "mc_dropout"
     checkpoint: ClassVar[str] = "mc-dropout"
+    shaped_by: ClassVar[tuple[str, ...]] = ("dropout",)
 
     def network(self, recipe: Recipe, lots: int) -> nn.Module:
         """The recipe's network with dropout."""

@@ -14,6 +14,7 @@ from model_repo.zoo import WideResNet
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from model_repo.method_kind import MethodKind
     from model_repo.recipe import Recipe, Training
 
 
@@ -44,10 +45,15 @@ class Served(nn.Module):
     Attributes:
         members: the size of the members' axis.
         temperature: what the logits are divided by (Guo et al. 2017, arXiv:1706.04599); fitted when the model is exported, if at all.
+        notes: numbers that were fitted, for the manifest.
     """
 
     members: int
     temperature: float = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: dict[str, float] = {}
 
     def forward(self, fields: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
@@ -61,13 +67,15 @@ class Method(Protocol):
         kind: its name in recipes and manifests.
         distance_kind: what the served distances are.
         checkpoint: the first part of its checkpoints' names; methods with the same one share trained networks.
-        trained_on: the checkpoint that its network is first filled from, if it starts from a trained one.
+        trained_on: the method whose trained network its own is first filled from, if any.
+        shaped_by: the recipe's method settings that its trained network depends on.
     """
 
     kind: ClassVar[str]
     distance_kind: ClassVar[Literal["mahalanobis", "rigidity", "variance"]]
     checkpoint: ClassVar[str]
-    trained_on: ClassVar[str | None]
+    trained_on: ClassVar[MethodKind | None]
+    shaped_by: ClassVar[tuple[str, ...]]
 
     def network(self, recipe: Recipe, lots: int) -> nn.Module:
         """A fresh network to train; its `forward` maps fields to what `loss` and `probabilities` take."""
@@ -93,6 +101,10 @@ class Method(Protocol):
         """One trained network's own answer [batch, lots], with which training is watched."""
         ...
 
+    def settled(self, network: nn.Module) -> bool:
+        """Whether the network is by now of the kind that is served, so that its figures may decide which step is kept."""
+        ...
+
     def serve(self, networks: Sequence[nn.Module], recipe: Recipe, fitting: Fitting) -> Served:
         """The served graph of trained networks, whose normalisations may be folded in place."""
         ...
@@ -102,7 +114,8 @@ class Plain:
     """The half that methods on an ordinarily trained network share."""
 
     checkpoint: ClassVar[str] = "member"
-    trained_on: ClassVar[str | None] = None
+    trained_on: ClassVar[MethodKind | None] = None
+    shaped_by: ClassVar[tuple[str, ...]] = ()
     distance_kind: ClassVar[Literal["mahalanobis", "rigidity", "variance"]] = "mahalanobis"
 
     def network(self, recipe: Recipe, lots: int) -> nn.Module:
@@ -123,6 +136,10 @@ class Plain:
     def loss(self, network: nn.Module, fields: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy, in single precision whatever the network computed in."""
         return functional.cross_entropy(network(fields)[:, 0].float(), labels)
+
+    def settled(self, network: nn.Module) -> bool:  # noqa: ARG002 - the Protocol's
+        """From the first step."""
+        return True
 
     def probabilities(self, network: nn.Module, fields: Tensor) -> Tensor:
         """Softmax of the logits."""

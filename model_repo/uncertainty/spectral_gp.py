@@ -31,6 +31,7 @@ class SpectralGaussianProcess(Plain):
     kind: ClassVar[str] = "spectral_gp"
     distance_kind: ClassVar[Literal["mahalanobis", "rigidity", "variance"]] = "variance"
     checkpoint: ClassVar[str] = "spectral-gp"
+    shaped_by: ClassVar[tuple[str, ...]] = ("lipschitz", "inducing")
 
     def network(self, recipe: Recipe, lots: int) -> nn.Module:
         """The recipe's network with bounded layers, and the process on its features."""
@@ -60,6 +61,10 @@ class SpectralGaussianProcess(Plain):
         if net.started:
             return net.bound(features, labels)
         return functional.cross_entropy(net.trunk.logits(features)[:, 0].float(), labels)
+
+    def settled(self, network: nn.Module) -> bool:
+        """Once the process answers."""
+        return cast("GaussianProcessNetwork", network).started
 
     def probabilities(self, network: nn.Module, fields: Tensor) -> Tensor:
         """Of the linear layer or the process."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from model_repo.method_kind import MethodKind
 from model_repo.uncertainty.gp_network import STARTING_FIELDS, GaussianProcessNetwork, serve_process
 from model_repo.uncertainty.inducing_gp import ADAM_BETAS
 from model_repo.uncertainty.method import Fitting, Plain, Served
@@ -26,12 +27,13 @@ class VariationalHead(Plain):
     kind: ClassVar[str] = "vgp_head"
     distance_kind: ClassVar[Literal["mahalanobis", "rigidity", "variance"]] = "variance"
     checkpoint: ClassVar[str] = "vgp-head"
-    trained_on: ClassVar[str | None] = "member"
+    trained_on: ClassVar[MethodKind | None] = MethodKind.SOFTMAX
+    shaped_by: ClassVar[tuple[str, ...]] = ("inducing",)
 
     def network(self, recipe: Recipe, lots: int) -> nn.Module:
         """The recipe's network, to be filled from its checkpoint, and a head."""
         trunk = WideResNet(lots, recipe.network.depth, recipe.network.width)
-        return GaussianProcessNetwork(trunk, recipe.method.inducing, recipe.training.steps * recipe.training.batch)
+        return GaussianProcessNetwork(trunk, recipe.method.inducing, self.training(recipe).steps * recipe.training.batch)
 
     def training(self, recipe: Recipe) -> Training:
         """Fewer steps at a higher rate: the features are there already."""

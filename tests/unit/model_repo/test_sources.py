@@ -95,10 +95,14 @@ def test_a_lot_with_too_few_calibration_samples_is_refused():
         virtual_recipe(calibration_samples=5)
 
 
-def test_the_same_picture_on_two_sides_is_refused_whatever_its_name(lots_folder, tiny_recipe, tmp_path):
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("hills/train0", "hills/calibration1"), ("hills/train0", "hills/test1"), ("hills/test0", "strange/unseen1")],
+)
+def test_the_same_picture_on_two_sides_is_refused_whatever_its_name(lots_folder, tiny_recipe, tmp_path, one, other):
     folder = shutil.copytree(lots_folder, tmp_path / "lots")
-    shutil.copyfile(folder / "hills" / "train0.png", folder / "hills" / "calibration1.png")
-    with pytest.raises(EdgeAgentError, match=r"calibration1\.png: shows the same picture as hills/train0\.png"):
+    shutil.copyfile(folder / f"{one}.png", folder / f"{other}.png")
+    with pytest.raises(EdgeAgentError, match=rf"{other}\.png: shows the same picture as {one}\.png"):
         open_source(tiny_recipe, folder).held_out()
 
 
