@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from edge_agent.core.verdict import FrameRef, Observation
     from edge_agent.drift.references import References
 
+WINDOW = 8
+"""Frames of the recent past that are looked at."""
 FRAMES = 3
-"""Frames in a row that open an episode when they lack members, and that close it when they do not; a stale member opens it at once."""
+"""So many of them that lack members open an episode, in a row or not; fewer, and so many whole ones in a row, close it.
+
+A stale member opens it at once.
+"""
 CONFIDENCE = 0.99
 CONSEQUENCE = (
     "Scores of fewer members are not comparable with the calibration: frames are scored and told, without p-value, "
@@ -33,16 +38,15 @@ class Degradation:
     """One stream's ensemble over its frames; pure and serialisable, as the judge that holds it.
 
     Attributes:
-        lacking, whole: frames in a row up to now that lacked members, and that did not; counted up to FRAMES.
+        lately: which of the last WINDOW frames lacked members, a bit each, the newest in bit 0.
         told: every member the open episode has named; empty when none is open.
         revision: changes told so far.
-        onset: the first frame in a row that lacked members, that of the open episode while there is one.
+        onset: the first frame that lacked members since WINDOW frames in a row did not, that of the open episode while there is one.
         identity: the open episode's identifier.
         reason: the sentence last told; "" when no episode is open.
     """
 
-    lacking: int = 0
-    whole: int = 0
+    lately: int = 0
     told: tuple[str, ...] = ()
     revision: int = 0
     onset: FrameRef | None = None
@@ -57,18 +61,19 @@ class Degradation:
     def update(self, observation: Observation) -> tuple[EpisodeChange, ...]:
         """Take one frame, in sequence order."""
         score, frame = observation.score, observation.ref
+        self.lately = (self.lately << 1 | is_lacking(score)) % (1 << WINDOW)
+        often = self.lately.bit_count() >= FRAMES
         if not is_lacking(score):
-            self.lacking, self.whole = 0, min(self.whole + 1, FRAMES)
             if not self.is_open:
-                self.onset = None
+                self.onset = self.onset if self.lately else None
                 return ()
-            return (self._close(frame),) if self.whole >= FRAMES else ()
-        self.lacking, self.whole = min(self.lacking + 1, FRAMES), 0
+            return () if often or self.lately % (1 << FRAMES) else (self._close(frame),)
         self.onset = self.onset or frame
         absent = (*score.members_missing, *score.members_stale)
-        if not self.is_open and (score.members_stale or self.lacking >= FRAMES):
+        if not self.is_open and (score.members_stale or often):
             # another prefix than Episode.name_for's: both may open at one frame
-            self.identity = hashlib.sha256(f"ensemble\0{frame.seq}\0{frame.path}\0{frame.frame_index}".encode()).hexdigest()[:16]
+            name = f"ensemble\0{frame.seq}\0{frame.path}\0{frame.frame_index}".encode("utf-8", "surrogatepass")
+            self.identity = hashlib.sha256(name).hexdigest()[:16]
             self.revision, self.told, self.reason = 0, absent, reason_of(score)
             return (self._change(Phase.OPENED, frame),)
         if self.is_open and not set(absent) <= set(self.told):
@@ -101,13 +106,13 @@ class Degradation:
     def to_rows(self, references: References) -> list[Any]:
         """The state, for `from_rows`."""
         onset = None if self.onset is None else references.number(self.onset)
-        return [self.lacking, self.whole, list(self.told), self.revision, onset, self.identity, self.reason]
+        return [self.lately, list(self.told), self.revision, onset, self.identity, self.reason]
 
     @classmethod
     def from_rows(cls, rows: list[Any], frames: References) -> Degradation:
         """Continue from what `to_rows` gave."""
-        lacking, whole, told, revision, onset, identity, reason = rows
-        return cls(lacking, whole, tuple(told), revision, None if onset is None else frames[onset], identity, reason)
+        lately, told, revision, onset, identity, reason = rows
+        return cls(lately, tuple(told), revision, None if onset is None else frames[onset], identity, reason)
 
 
 def reason_of(score: Score) -> str:

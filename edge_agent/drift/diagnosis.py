@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.verdict import Kind
 from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
-from edge_agent.drift.evidence import recent_mean
+from edge_agent.drift.evidence import PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edge_agent.drift.evidence import Evidence
+    from edge_agent.drift.evidence import Evidence, Held
     from edge_agent.drift.tables import LotTable, Vector
 
-    Recent = Sequence[tuple[str, list[float]]]
+    Recent = Sequence[Held]
 
 STANDARD = "Image the reference standard"
 ACTIONS = {
@@ -75,10 +75,11 @@ class Diagnosis:
 
 
 def diagnose(recent: Recent, tables: Mapping[str, LotTable]) -> Diagnosis:
-    """Tell kinds apart from the last frames of a sample: lot and standardised components each.
+    """Tell kinds apart from the last frames of a sample.
 
     In order: frames that have nothing in common; what a known change of the acquisition explains; what the network finds
-    far from every lot, or notices beside a change that no acquisition explains; any other change of the acquisition.
+    far from every lot, or notices beside a change that no acquisition explains; any other change of the acquisition. Where the network
+    says nothing, since every frame lacks members, such another change may as well be a lot that was never seen: undetermined.
     """
     assorted = dispersion(recent, tables)
     table, mean, variances = common_place(recent, tables)
@@ -91,24 +92,32 @@ def diagnose(recent: Recent, tables: Mapping[str, LotTable]) -> Diagnosis:
     strange = max(abs(mean[place]) / math.sqrt(variances[place]) for place in ACQUISITION)
     if far > FAR or (strange > FAR and far > NOTICED):
         return Diagnosis(Kind.UNSEEN_LOT, _sure(far / NOTICED))
-    if strange > FAR:
+    if strange > FAR and any(held.whole for held in recent):
         return Diagnosis(Kind.ACQUISITION_CHANGE, 0.5)
     return Diagnosis(Kind.UNDETERMINED, 0.5)
 
 
 def common_place(recent: Recent, tables: Mapping[str, LotTable]) -> tuple[LotTable, Vector, list[float]]:
-    """The commonest lot's table, the mean of its frames, and that mean's variance under calibration."""
-    lot = Counter(name for name, _ in recent).most_common(1)[0][0]
-    alike = [held for held in recent if held[0] == lot]
+    """The commonest lot's table, the mean of its frames, and that mean's variance under calibration.
+
+    A component that none of them tells has mean 0 and infinite variance: whatever it is, it neither is strange nor explains anything.
+    """
+    lot = Counter(held.lot for held in recent).most_common(1)[0][0]
+    alike = [held for held in recent if held.lot == lot]
     table = tables[lot]
-    return table, recent_mean(alike), [shared + (1.0 - shared) / len(alike) for shared in table.shared]
+    mean, variances = [], []
+    for place, shared in zip(PLACES, table.shared, strict=True):
+        values = [held.vector[place] for held in alike if held.tells(place)]
+        mean.append(sum(values) / len(values) if values else 0.0)
+        variances.append(shared + (1.0 - shared) / len(values) if values else math.inf)
+    return table, tuple(mean), variances
 
 
 def dispersion(recent: Recent, tables: Mapping[str, LotTable]) -> float:
     """Mean over channel A of the frames' variance around their mean, over the largest calibrated variance within a sample."""
     if len(recent) < 2:
         return 0.0
-    frames = [tables[lot].restore(vector) for lot, vector in recent]
+    frames = [tables[held.lot].restore(held.vector) for held in recent]
     ratios = []
     for place in ACQUISITION:
         middle = sum(frame[place] for frame in frames) / len(frames)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.core.verdict import EpisodeChange, Kind, Phase
+from edge_agent.drift.components import ACQUISITION
 from edge_agent.drift.diagnosis import ACTIONS, ASSORTED, EXPLAINED, UNEXPLAINED, common_place, dispersion, nearest_change
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from edge_agent.core.verdict import FrameRef
     from edge_agent.drift.diagnosis import Diagnosis
+    from edge_agent.drift.evidence import Held
     from edge_agent.drift.tables import LotTable
     from edge_agent.drift.thresholds import Limits
 
@@ -63,8 +65,13 @@ class Episode:
 
     @staticmethod
     def name_for(frame: FrameRef) -> str:
-        """Sixteen hexadecimal digits of the opening frame's SHA-256."""
-        return hashlib.sha256(f"{frame.seq}\0{frame.path}\0{frame.frame_index}".encode()).hexdigest()[:16]
+        """Sixteen hexadecimal digits of the opening frame's SHA-256; its path may hold bytes that are no Unicode."""
+        return hashlib.sha256(f"{frame.seq}\0{frame.path}\0{frame.frame_index}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @property
+    def is_of_acquisition(self) -> bool:
+        """Whether frames that lack members, of which only the acquisition is judged, can tell its end."""
+        return self.kind in {Kind.ACQUISITION_CHANGE, Kind.DETECTOR_FAULT} or (self.kind is Kind.UNDETERMINED and self.place in ACQUISITION)
 
     def told(self, phase: Phase) -> EpisodeChange:
         """The change to publish."""
@@ -103,10 +110,10 @@ class Episode:
         self.reason = reason
         return self.told(Phase.CLOSED)
 
-    def is_over(self, recent: Sequence[tuple[str, list[float]]], tables: Mapping[str, LotTable], limits: Limits) -> bool:
+    def is_over(self, recent: Sequence[Held], tables: Mapping[str, LotTable], limits: Limits) -> bool:
         """Whether the last CALM_FRAMES frames are ordinary again, one by one and in their mean."""
-        last = recent[-CALM_FRAMES:]
-        if len(last) < CALM_FRAMES or any(abs(value) >= limits.z for _, vector in last for value in vector):
+        last = [held for held in recent if held.whole or self.is_of_acquisition][-CALM_FRAMES:]
+        if len(last) < CALM_FRAMES or any(abs(value) >= limits.z for held in last for value in held.vector):
             return False
         if dispersion(last, tables) > ASSORTED:
             return False

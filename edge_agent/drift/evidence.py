@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from edge_agent.drift.components import COMPONENTS
+from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
 from edge_agent.drift.thresholds import ALLOWANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from edge_agent.core.verdict import FrameRef
-    from edge_agent.drift.tables import LotTable, Vector
+    from edge_agent.drift.tables import LotTable
     from edge_agent.drift.thresholds import Limits
 
 PLACES = range(len(COMPONENTS))
@@ -55,6 +53,24 @@ class Evidence:
 NOTHING = Evidence(0.0, 0, 1, "sample", "")
 
 
+class Held(NamedTuple):
+    """A frame of the recent past.
+
+    Attributes:
+        lot: the lot it was normalised by.
+        vector: standardised components; 0 in those of the network when it is not whole.
+        whole: whether every member of the ensemble answered it, so that the network's components say something.
+    """
+
+    lot: str
+    vector: list[float]
+    whole: bool = True
+
+    def tells(self, place: int) -> bool:
+        """Whether the component at `place` was measured."""
+        return self.whole or place not in NETWORK
+
+
 @dataclass(slots=True)
 class Sample:
     """The current sample.
@@ -63,72 +79,79 @@ class Sample:
         name: its name, or None when the stream does not tell samples.
         first: its first frame.
         frames: how many were counted.
+        whole: how many of these every member answered: those that count for the network's components.
         total: sum of the clipped standardised components.
         shared: sum of the shared share of variance, for frames may be normalised by different lots.
         head: `total` after the first BLOCK frames.
-        recent: the last BLOCK frames: lot and components.
+        recent: the last BLOCK frames.
     """
 
     name: str | None
     first: FrameRef
     frames: int = 0
+    whole: int = 0
     total: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
     shared: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
     head: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
-    recent: list[tuple[str, list[float]]] = field(default_factory=list)
+    recent: list[Held] = field(default_factory=list)
 
-    def add(self, table: LotTable, vector: list[float], limit: float) -> None:
-        """Count a frame."""
+    def counted(self, place: int) -> int:
+        """Frames that count for the component at `place`."""
+        return self.whole if place in NETWORK else self.frames
+
+    def add(self, table: LotTable, held: Held, limit: float) -> None:
+        """Count a frame, normalised by `table`."""
         self.frames += 1
+        self.whole += held.whole
         farthest = CLIP * limit
-        for place, value in enumerate(vector):
-            self.total[place] = round(self.total[place] + min(farthest, max(-farthest, value)), 4)
-            self.shared[place] = round(self.shared[place] + table.shared[place], 4)
+        for place, value in enumerate(held.vector):
+            if held.tells(place):
+                self.total[place] = round(self.total[place] + min(farthest, max(-farthest, value)), 4)
+                self.shared[place] = round(self.shared[place] + table.shared[place], 4)
         if self.frames == BLOCK:
             self.head = list(self.total)
-        self.recent.append((table.lot, vector))
+        self.recent.append(held)
         del self.recent[:-BLOCK]
 
     def z(self) -> list[float]:
-        """The sample's mean, in standard deviations of means of so many frames."""
-        counted = min(self.frames, MOST_COUNTED)
-        frames = self.frames
+        """The sample's mean, in standard deviations of means of so many frames; 0 where no frame counts."""
         result = []
-        for total, shared_total in zip(self.total, self.shared, strict=True):
+        for place, (total, shared_total) in enumerate(zip(self.total, self.shared, strict=True)):
+            frames = self.counted(place)
+            if frames == 0:
+                result.append(0.0)
+                continue
             shared = shared_total / frames
-            result.append(total / frames / math.sqrt(shared + (1.0 - shared) / counted))
+            result.append(total / frames / math.sqrt(shared + (1.0 - shared) / min(frames, MOST_COUNTED)))
         return result
 
     def strongest(self, z: list[float], table: LotTable, limits: Limits) -> Evidence:
         """The largest of this sample's own signs; none from a single frame."""
         if self.frames < 2:
             return NOTHING
-        place = max(PLACES, key=lambda place: abs(z[place]))
+        place = max((place for place in PLACES if self.counted(place) >= 2), key=lambda place: abs(z[place]))
         best = Evidence(abs(z[place]) / limits.z, place, 1 if z[place] > 0 else -1, "sample", table.lot)
         return max(best, self._second_strangest(limits), self._contrast(table, limits), key=lambda sign: sign.ratio)
 
     def _second_strangest(self, limits: Limits) -> Evidence:
         """Two single frames beyond the limit: assorted rubbish whose mean may look harmless."""
-        sizes = [max(map(abs, vector)) for _, vector in self.recent]
+        sizes = [max(map(abs, held.vector)) for held in self.recent]
         size = sorted(sizes)[-2]
-        lot, vector = self.recent[sizes.index(size)]
+        lot, vector, _ = self.recent[sizes.index(size)]
         place = max(PLACES, key=lambda place: abs(vector[place]))
         return Evidence(size / limits.z, place, 1 if vector[place] > 0 else -1, "frames", lot)
 
     def _contrast(self, table: LotTable, limits: Limits) -> Evidence:
-        """The last frames against the sample's own first ones: the sample's peculiarities cancel."""
+        """The last frames against the sample's own first ones: the sample's peculiarities cancel.
+
+        The network's components are compared only in a sample whose frames all members answered.
+        """
         if self.frames < 2 * BLOCK:
             return NOTHING
-        latest = [sum(column) for column in zip(*(vector for _, vector in self.recent), strict=True)]
+        latest = [sum(column) for column in zip(*(held.vector for held in self.recent), strict=True)]
         sizes = [(now - then) / BLOCK / usual for now, then, usual in zip(latest, self.head, table.contrast, strict=True)]
-        place = max(PLACES, key=lambda place: abs(sizes[place]))
+        place = max(PLACES if self.whole == self.frames else ACQUISITION, key=lambda place: abs(sizes[place]))
         return Evidence(abs(sizes[place]) / limits.z, place, 1 if sizes[place] > 0 else -1, "contrast", table.lot)
-
-
-def recent_mean(recent: Iterable[tuple[str, list[float]]]) -> Vector:
-    """Mean of the components over frames."""
-    vectors = [vector for _, vector in recent]
-    return tuple(sum(column) / len(vectors) for column in zip(*vectors, strict=True))
 
 
 @dataclass(slots=True)
@@ -157,13 +180,15 @@ class Stream:
         return Evidence(best / limits.cusum, place, sign, "stream", lot, onset)
 
     def end_sample(self, sample: Sample, limits: Limits) -> None:
-        """Add a finished sample."""
+        """Add a finished sample; sums of components for which none of its frames counts stay as they are."""
         if sample.frames == 0:
             return
         z = sample.z()
         self.starts.append(sample.first)
         newest = len(self.starts) - 1
         for index, held in enumerate(self.sums):
+            if not sample.counted(index % len(COMPONENTS)):
+                continue
             if held <= 0.0:
                 self.began[index] = newest
             self.sums[index] = round(max(0.0, held + self._step(z, index, limits)), 4)

@@ -13,7 +13,7 @@ from edge_agent.drift.components import NETWORK, component_values
 from edge_agent.drift.degradation import Degradation, is_lacking
 from edge_agent.drift.diagnosis import Diagnosis, diagnose, words
 from edge_agent.drift.episode import EVIDENCE_FRAMES, Episode
-from edge_agent.drift.evidence import BLOCK, NOTHING, Sample, Stream
+from edge_agent.drift.evidence import BLOCK, NOTHING, Held, Sample, Stream
 from edge_agent.drift.references import References
 from edge_agent.drift.tables import LotTable
 from edge_agent.drift.thresholds import DriftSettings, Limits
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge_agent.drift.calibration import Calibration
     from edge_agent.drift.evidence import Evidence
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 CONFIDENT = 0.9
 """Without sample names, a predicted lot this probable that differs from the last one begins another sample."""
 FLAT_LOG_SIGMA = -6.2
@@ -44,7 +44,7 @@ class _State:
     last_frames: list[FrameRef] = field(default_factory=list)
     blind: int = 0
     degradation: Degradation = field(default_factory=Degradation)
-    calm: list[tuple[str, list[float]]] = field(default_factory=list)
+    calm: list[Held] = field(default_factory=list)
     episode: Episode | None = None
 
 
@@ -108,11 +108,10 @@ class SequentialJudge:
             vector = table.standardise(component_values(observation.score, observation.statistics))
             if lacking:  # what fewer members say cannot be held against the calibration; how the frame was taken can
                 vector = [0.0 if place in NETWORK else value for place, value in enumerate(vector)]
-            sample.add(table, vector, self._limits.z)
-            if lacking:
-                state.calm = []
-            elif state.episode:
-                state.calm = [*state.calm[-(BLOCK - 1) :], (table.lot, vector)]
+            held = Held(table.lot, vector, whole=not lacking)
+            sample.add(table, held, self._limits.z)
+            if state.episode and (held.whole or state.episode.is_of_acquisition):
+                state.calm = [*state.calm[-(BLOCK - 1) :], held]
             z = sample.z()
             evidence = sample.strongest(z, table, self._limits)
             if state.episode is None:
@@ -155,7 +154,7 @@ class SequentialJudge:
             diagnosis, reason = Diagnosis(Kind.DETECTOR_FAULT, 0.99), _blind_reason(observation)
         elif evidence.ratio >= 1.0:
             onset = evidence.onset or onset
-            recent = [held for held in state.sample.recent if held[0] in self._tables]
+            recent = [held for held in state.sample.recent if held.lot in self._tables]
             diagnosis = diagnose(recent, self._tables)
             size = evidence.ratio * self._limits.z * evidence.sign if evidence.layer != "stream" else z[evidence.place]
             reason = words(evidence, size, self._tables[evidence.lot], diagnosis)
@@ -193,7 +192,7 @@ class SequentialJudge:
             state.sample = Sample(sample.name, observation.ref)
             state.stream = Stream()
             return (episode.close("The last frames lie within the normal range again."),)
-        if sample.frames in LOOKS and evidence.ratio >= 1.0:
+        if not is_lacking(observation.score) and sample.whole in LOOKS and evidence.ratio >= 1.0:
             episode.peak = max(episode.peak, min(evidence.ratio * self._limits.z, 2 * self._limits.z))
             diagnosis = diagnose(sample.recent, self._tables)
             reason = words(evidence, evidence.ratio * self._limits.z * evidence.sign, self._tables[evidence.lot], diagnosis)
@@ -218,7 +217,16 @@ class SequentialJudge:
             "calm": state.calm,
             "sample": None
             if sample is None
-            else [sample.name, references.number(sample.first), sample.frames, sample.total, sample.shared, sample.head, sample.recent],
+            else [
+                sample.name,
+                references.number(sample.first),
+                sample.frames,
+                sample.whole,
+                sample.total,
+                sample.shared,
+                sample.head,
+                sample.recent,
+            ],
             "episode": None
             if episode is None
             else {
@@ -242,7 +250,7 @@ class SequentialJudge:
         self._state = _State(
             sample=None
             if sample is None
-            else Sample(sample[0], frames[sample[1]], sample[2], sample[3], sample[4], sample[5], _recent(sample[6])),
+            else Sample(sample[0], frames[sample[1]], sample[2], sample[3], sample[4], sample[5], sample[6], _recent(sample[7])),
             stream=Stream(body["sums"], body["began"], [frames[number] for number in body["starts"]]),
             lot=body["lot"],
             last_frames=[frames[number] for number in body["last"]],
@@ -262,11 +270,11 @@ class SequentialJudge:
 
 _PLAIN = ("identity", "revision", "kind", "confidence", "reason", "place", "sign", "peak", "change", "strength", "settled")
 LOOKS = frozenset({3, 4, 6, 8, 12, 16, 24, 32})
-"""Frames of a sample after which an open episode's kind is looked at again."""
+"""Frames of a sample, answered by every member, after which an open episode's kind is looked at again."""
 
 
-def _recent(rows: list[list[Any]]) -> list[tuple[str, list[float]]]:
-    return [(lot, vector) for lot, vector in rows]
+def _recent(rows: list[list[Any]]) -> list[Held]:
+    return [Held(*row) for row in rows]
 
 
 def _blind_reason(observation: Observation) -> str:
