@@ -36,6 +36,7 @@ class Chores:
         self._settings = settings
         self._parts = parts
         self._clock = clock
+        self._told: dict[str, tuple[frozenset[int], frozenset[int]]] = {}
 
     async def first_answers(self) -> None:
         """Start every model; one that is away for now is waited for later, one that is wrong ends the agent."""
@@ -47,7 +48,7 @@ class Chores:
                 log.warning("the model does not answer yet; frames will wait", reason=str(error))
             else:
                 self._parts.health.models[name] = ""
-                self._tell_degradation(name, "", predictor)
+                self._tell_degradation(name, predictor)
 
     async def announce(self) -> None:
         """Tell that the agent began, and close alerts whose judge was replaced while they were open."""
@@ -65,7 +66,6 @@ class Chores:
         doubts = self._parts.health.models
         while True:
             await asyncio.sleep(RETRY_EVERY_S if doubts[name] else CANARY_EVERY_S)
-            lacked = predictor.degradation
             try:
                 await (predictor.start() if doubts[name] else predictor.check())
             except (PredictorUnavailableError, ModelError) as error:
@@ -76,15 +76,19 @@ class Chores:
                 if doubts[name]:
                     log.info("the model answers again", model=name)
                 doubts[name] = ""
-                self._tell_degradation(name, lacked, predictor)
+                self._tell_degradation(name, predictor)
 
-    @staticmethod
-    def _tell_degradation(name: str, before: str, predictor: Predictor) -> None:
-        """Log when the canary finds other members than before to leave out."""
-        if predictor.degradation and predictor.degradation != before:
-            log.warning("the ensemble is degraded", model=name, reason=predictor.degradation)
-        elif before and not predictor.degradation:
+    def _tell_degradation(self, name: str, predictor: Predictor) -> None:
+        """Log when other members are left out than were at the last such line, whichever canary found them."""
+        whole = (frozenset[int](), frozenset[int]())
+        before, now = self._told.get(name, whole), predictor.left_out
+        self._told[name] = now
+        if now == before:
+            return
+        if now == whole:
             log.info("every member gives its known answer again", model=name)
+        else:
+            log.warning("the ensemble is degraded", model=name, reason=predictor.degradation)
 
     async def beat(self) -> None:
         """Give a life sign for each stream now and then."""

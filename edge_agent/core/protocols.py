@@ -50,6 +50,11 @@ class Predictor(Protocol):
         """Which members the last canary found stale or missing, and what to do; "" when all gave the known answer."""
         ...
 
+    @property
+    def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Places of the members that the last canary found stale, and of those it found missing, from 0."""
+        ...
+
     async def start(self) -> None:
         """Load or connect and run the canary; raise ModelError or PredictorUnavailableError."""
         ...

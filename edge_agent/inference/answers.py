@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge_agent.core.errors import FrameRejectedError, ModelError
+from edge_agent.core.errors import FrameRejectedError, ModelError, PredictorUnavailableError
 from edge_agent.core.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class FieldBatch:
 
         Members at the places `stale` are left out of every frame, and a member with a value that is not finite, or with rows that are no
         probabilities, of that frame; the prediction names both. A frame that no member answers raises FrameRejectedError, `thing` its
-        content hash.
+        content hash; one that stale members alone answer raises PredictorUnavailableError, for it is not the frame that is wrong.
         """
         check_shapes(answers, len(self.fields), manifest)
         fresh = np.array([place not in stale for place in range(manifest.members)])
@@ -67,6 +67,12 @@ class FieldBatch:
             p, d = answers.probabilities[part], answers.distances[part]
             answered = believable_members(p, d)
             believed = answered & fresh
+            if not believed.any() and answered.any():
+                raise PredictorUnavailableError(
+                    f"model {manifest.name}",
+                    f"answers a frame by stale members only: {', '.join(_names(manifest, answered))}",
+                    "load the model again so that every member gives its known answer; the frame waits meanwhile",
+                )
             if not believed.any():
                 raise FrameRejectedError(
                     frame.content_hash,

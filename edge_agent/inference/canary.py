@@ -52,12 +52,15 @@ class RollCall:
     said: str = ""
 
 
-def call_roll(manifest: Manifest, probabilities: NDArray[np.float32], tolerance: float, thing: str, remedy: str) -> RollCall:
+def call_roll(
+    manifest: Manifest, probabilities: NDArray[np.float32], distances: NDArray[np.float32], tolerance: float, thing: str, remedy: str
+) -> RollCall:
     """Hold every member's answer to the canary against the known one; raise ModelError when no member gives it.
 
     Args:
         manifest: holds the known answer and the members' names.
         probabilities: answer to `canary_fields`, shape (fields, members, lots).
+        distances: the same answer's, shape (fields, members); there is no known one, but they must be finite.
         tolerance: largest difference of a member that computes what it was trained to.
         thing: what the error is about.
         remedy: the way out.
@@ -66,6 +69,7 @@ def call_roll(manifest: Manifest, probabilities: NDArray[np.float32], tolerance:
         differences = canary_differences(manifest.canary, probabilities)
     except ValueError as error:
         raise ModelError(thing, str(error), remedy) from error
+    differences = np.where(np.isfinite(distances).all(axis=0), differences, np.nan)
     missing = frozenset(np.flatnonzero(np.isnan(differences)).tolist())
     stale = frozenset(np.flatnonzero(differences > tolerance).tolist())
     if len(missing) + len(stale) == manifest.members:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge_agent.core.frame import Frame
     from edge_agent.core.prediction import ModelIdentity, Prediction
     from edge_agent.core.protocols import Clock
+    from edge_agent.inference.manifest import Manifest
 
 FIELDS_A_RUN = 4
 """Fields the graph takes at once: on a CPU 12 need 120 MB more than 4 and are no faster (tests/benchmarks/bench_inference.py)."""
@@ -82,6 +83,11 @@ class EmbeddedPredictor:
         return self._roll.said
 
     @property
+    def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Places of the members that the last canary found stale, and of those it found missing, from 0."""
+        return self._roll.stale, self._roll.missing
+
+    @property
     def loaded(self) -> bool:
         """Whether the model is in memory now."""
         return self._session is not None
@@ -100,12 +106,15 @@ class EmbeddedPredictor:
         """
         if not frames:
             return []
+        roll = self._roll
         predictions: list[Prediction] = await self._on_thread(self._predict, frames)
+        if self._roll is not roll:
+            self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
         return predictions
 
     async def check(self) -> None:
         """Run the canary and leave out members that do not give the known answer; raise ModelError when none does."""
-        self._roll = await self._on_thread(self._canary)
+        await self._on_thread(self._check)
         self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
 
     async def stop(self) -> None:
@@ -138,10 +147,27 @@ class EmbeddedPredictor:
             self._idle_timer = None
 
     def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
+        self._load()
         began = time.perf_counter()
         batch = FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])
         answers = self._run(batch.fields)
         return batch.predictions(answers, self._manifest, time.perf_counter() - began, self._roll.stale)
+
+    def _check(self) -> None:
+        if not self._load():
+            self._roll = self._canary()
+
+    def _load(self) -> bool:
+        """Bring the model into memory, where it is not, and run the canary; whether it was not."""
+        if self._session is not None:
+            return False
+        self._session = open_session(self._folder, self._threads, self._manifest)
+        try:
+            self._roll = self._canary()
+        except Exception:
+            self._session = None
+            raise
+        return True
 
     def _canary(self) -> RollCall:
         manifest = self._manifest
@@ -149,11 +175,9 @@ class EmbeddedPredictor:
         answers = self._run(fields)
         check_shapes(answers, len(fields), manifest)
         thing, remedy = f"model {manifest.name}", "reinstall onnxruntime, or export the model again"
-        return call_roll(manifest, answers.probabilities, manifest.canary.tolerance, thing, remedy)
+        return call_roll(manifest, answers.probabilities, answers.distances, manifest.canary.tolerance, thing, remedy)
 
     def _run(self, fields: NDArray[np.float32]) -> Answers:
-        if self._session is None:
-            self._session = open_session(self._folder, self._threads)
         answers = []
         for k in range(0, len(fields), self._fields_a_run):
             if self._stopping:
@@ -167,11 +191,14 @@ class EmbeddedPredictor:
         return_free_memory()
 
 
-def open_session(folder: Path, threads: int = 0) -> Any:
-    """An ONNX Runtime session on the CPU for the model in `folder`, its digests verified; raise ModelError."""
+def open_session(folder: Path, threads: int = 0, manifest: Manifest | None = None) -> Any:
+    """An ONNX Runtime session on the CPU for the model in `folder`, its digests verified; raise ModelError.
+
+    `manifest` is what the model has to be; None takes the folder's own.
+    """
     import onnxruntime  # noqa: PLC0415  (120 ms that no other verb should pay)
 
-    manifest = load_manifest(folder)
+    manifest = manifest or load_manifest(folder)
     verify(folder, manifest)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

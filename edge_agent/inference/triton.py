@@ -96,6 +96,11 @@ class TritonPredictor:
         """Which members the last canary found stale or missing; "" when all gave the known answer."""
         return self._roll.said
 
+    @property
+    def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Places of the members that the last canary found stale, and of those it found missing, from 0."""
+        return self._roll.stale, self._roll.missing
+
     async def start(self) -> None:
         """Connect, then `check`."""
         if self._client is None:
@@ -111,6 +116,7 @@ class TritonPredictor:
         if not frames:
             return []
         served = self._served or await self._checked()
+        stale = self._roll.stale  # a canary may run while the requests do: what it finds then may hold for any of them, or no more
         batch = await asyncio.get_running_loop().run_in_executor(self._tiler, self._tile, frames)
         began = time.perf_counter()
         size = min(served.max_batch, FIELDS_A_REQUEST)
@@ -122,7 +128,7 @@ class TritonPredictor:
             for request in requests:
                 request.cancel()
             await asyncio.gather(*requests, return_exceptions=True)
-        return batch.predictions(Answers.joined(answers), self._manifest, time.perf_counter() - began, self._roll.stale)
+        return batch.predictions(Answers.joined(answers), self._manifest, time.perf_counter() - began, stale | self._roll.stale)
 
     async def check(self) -> None:
         """Compare the configuration, run the canary and leave out members that do not give the known answer.
@@ -152,7 +158,7 @@ class TritonPredictor:
         answers = await self._infer(canary_fields(self._manifest.preprocessing.input_px))
         tolerance = canary.fp16_tolerance if served.precision == "fp16" else canary.tolerance
         thing, remedy = self._thing, "lay the model out again with `model-repo layout` and reload it in Triton"
-        self._roll = call_roll(self._manifest, answers.probabilities, tolerance, thing, remedy)
+        self._roll = call_roll(self._manifest, answers.probabilities, answers.distances, tolerance, thing, remedy)
         self._served = served
         self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
         return served

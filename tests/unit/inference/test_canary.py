@@ -25,8 +25,9 @@ def known(manifest: Manifest) -> np.ndarray:
     return np.array(manifest.canary.probabilities, np.float32)
 
 
-def called(manifest: Manifest, answer: np.ndarray) -> RollCall:
-    return call_roll(manifest, answer, manifest.canary.tolerance, "model tiny", "reload it")
+def called(manifest: Manifest, answer: np.ndarray, distances: np.ndarray | None = None) -> RollCall:
+    distances = np.ones(answer.shape[:2], np.float32) if distances is None else distances
+    return call_roll(manifest, answer, distances, manifest.canary.tolerance, "model tiny", "reload it")
 
 
 def test_the_known_answer_leaves_nobody_out_even_at_the_edge_of_the_tolerance(manifest: Manifest) -> None:
@@ -49,6 +50,14 @@ def test_an_answer_that_is_not_finite_is_missing_and_not_stale(manifest: Manifes
     roll = called(manifest, answer)
     assert (roll.stale, roll.missing) == ({0}, {1, 3})
     assert roll.said.startswith("member 2 (seed 12) gives no finite answer to the canary; member 4 (seed 14) gives no finite answer")
+
+
+def test_a_member_without_finite_distances_is_missing_whatever_its_probabilities(manifest: Manifest) -> None:
+    distances = np.ones((2, 4), np.float32)
+    distances[1, 2] = np.nan
+    roll = called(manifest, known(manifest), distances)
+    assert (roll.stale, roll.missing) == (frozenset(), {2})
+    assert roll.said == "member 3 (seed 13) gives no finite answer to the canary; reload it"
 
 
 @pytest.mark.parametrize("answer", [0.0, np.nan])

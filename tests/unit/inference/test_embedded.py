@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from edge_agent.core.errors import FrameRejectedError, ModelError, PredictorUnavailableError
 from edge_agent.core.telemetry import Telemetry
-from edge_agent.inference import EmbeddedPredictor, load_manifest, tile
+from edge_agent.inference import EmbeddedPredictor, canary_fields, embedded, load_manifest, tile
 from tests.frames_of import frame_of, noise_frame
 from tests.served_model import edit_manifest, exchange_members, write_tiny_model
 
@@ -252,6 +253,47 @@ async def test_a_graph_exchanged_while_it_was_out_of_memory_is_refused(folder: P
     (folder / "1/model.onnx").write_bytes(b"another")
     with pytest.raises(ModelError, match="its manifest expects"):
         await predictor.predict([noise_frame(0)])
+    await predictor.stop()
+
+
+async def test_another_model_that_is_whole_in_itself_is_refused_while_this_one_is_out_of_memory(folder: Path, tmp_path: Path) -> None:
+    """The folder's manifest fits its graph, but neither is what the agent said it would ask."""
+    predictor = EmbeddedPredictor(folder, idle_s=0.02)
+    await predictor.start()
+    await until(lambda: not predictor.loaded)
+    shutil.copytree(write_tiny_model(tmp_path / "other", seed=1), folder, dirs_exist_ok=True)
+    with pytest.raises(ModelError, match="its manifest expects"):
+        await predictor.predict([noise_frame(0)])
+    assert not predictor.loaded
+    await predictor.stop()
+
+
+async def test_the_roll_is_called_again_whenever_the_model_comes_back_into_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    predictor = EmbeddedPredictor(folder, idle_s=0.02, telemetry=heard)
+    await predictor.start()
+    await until(lambda: not predictor.loaded)
+    await predictor.predict([noise_frame(0)])
+    assert len(heard.canaries) == 2
+    await until(lambda: not predictor.loaded)
+    monkeypatch.setattr(embedded, "canary_fields", lambda px: canary_fields(px)[::-1])  # answers that nobody knows
+    for _ in range(2):
+        with pytest.raises(ModelError, match="canary differs from the known answer"):
+            await predictor.predict([noise_frame(0)])
+        assert not predictor.loaded
+    await predictor.stop()
+
+
+async def test_a_frame_that_only_stale_members_answer_waits(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", members=3, nan_above=0.75)
+    exchange_members(folder, 1, 2)
+    predictor = EmbeddedPredictor(folder)
+    await predictor.start()
+    assert predictor.left_out == ({1, 2}, frozenset())
+    bright, dark = frame_of(np.full((256, 256), 250, np.uint8)), frame_of(np.full((256, 256), 20, np.uint8))
+    with pytest.raises(PredictorUnavailableError, match=r"by stale members only: member 2 \(seed 12\), member 3 \(seed 13\)"):
+        await predictor.predict([bright])
+    assert len(await predictor.predict([dark])) == 1
     await predictor.stop()
 
 
