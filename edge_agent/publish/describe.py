@@ -33,6 +33,11 @@ PAYLOADS: dict[str, dict[str, type[Payload]]] = {
 }
 """Every event type by topic, with the model of its data."""
 
+GROWTH = (
+    "This is all that this release writes. A later one may add fields without another version of the type: readers ignore those they do "
+    "not know, and take the default of those that are not required and absent."
+)
+
 TOPICS = {
     frames.TOPIC: "Every frame that was scored, and every file that could not be.",
     alerts.TOPIC: "Episodes that open, change and close.",
@@ -42,10 +47,12 @@ TOPICS = {
 
 def json_schema(kind: str, payload: type[Payload]) -> dict[str, Any]:
     """The JSON Schema of one event type's data."""
+    schema = payload.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:edge-agent:{kind}",
-        **payload.model_json_schema(mode="serialization"),
+        **schema,
+        "description": f"{schema['description']} {GROWTH}",
     }
 
 

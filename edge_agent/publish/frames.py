@@ -84,7 +84,7 @@ class FrameScored(FilePayload):
     """What of the entropy is the members' disagreement, nats; null where fewer than two members answer."""
     distance: Number
     """Natural logarithm of how far the frame lies from the training set, in the sense that distance_kind says."""
-    distance_kind: Text
+    distance_kind: Text = "mahalanobis"
     """mahalanobis (squared distance to the nearest lot), rigidity (inverse prediction rigidity) or variance (of a Gaussian process)."""
     p_value: Number
     """Conformal p-value of the distance within the predicted lot; null without a calibration, and where members are left out."""
@@ -94,9 +94,9 @@ class FrameScored(FilePayload):
     """Ensemble members the score is made of; with fewer than expected it is not comparable with the calibration."""
     members_expected: int
     """Ensemble members the model has."""
-    members_missing: tuple[Text, ...]
+    members_missing: tuple[Text, ...] = ()
     """Members left out because they gave no finite probabilities."""
-    members_stale: tuple[Text, ...]
+    members_stale: tuple[Text, ...] = ()
     """Members left out because they no longer give the canary's known answer."""
     drift_statistic: Number
     """The judge's statistic after this frame; larger is stranger; null when uncalibrated."""

@@ -106,7 +106,8 @@ def test_every_event_is_flat_and_as_its_schema_says(kind: str) -> None:
     schema = json.loads((SCHEMAS / f"{kind}.json").read_text(encoding="utf-8"))
     data = json.loads(event.data)
     jsonschema.validate(data, schema, format_checker=jsonschema.FormatChecker())
-    assert set(data) == set(schema["required"]), "missing is null, never absent"
+    assert set(data) == set(schema["properties"]), "missing is null, never absent"
+    assert "readers ignore those they do not know" in schema["description"]
     for value in data.values():
         assert not isinstance(value, dict)
         assert not isinstance(value, list) or all(isinstance(item, (str, int)) for item in value)
@@ -114,6 +115,19 @@ def test_every_event_is_flat_and_as_its_schema_says(kind: str) -> None:
     assert event.source == "/edge-agent/pc7"
     assert event.time == data["emitted_at"] or datetime.fromisoformat(event.time) == datetime.fromisoformat(data["emitted_at"])
     assert event.key == ("pc7" if event.subject is None else "pc7/sem")
+
+
+def test_events_kept_from_the_first_release_are_still_what_the_schema_says() -> None:
+    schema = json.loads((SCHEMAS / "edge.frame.scored.v1.json").read_text(encoding="utf-8"))
+    data = json.loads(scored().data)
+    added = {name: data.pop(name) for name in ("distance_kind", "members_missing", "members_stale")}
+    jsonschema.validate(data, schema, format_checker=jsonschema.FormatChecker())
+    assert set(schema["required"]) == set(data)
+    assert {name: schema["properties"][name]["default"] for name in added} == {
+        "distance_kind": "mahalanobis",
+        "members_missing": [],
+        "members_stale": [],
+    }
 
 
 def test_each_type_has_a_topic_and_an_example() -> None:
