@@ -76,12 +76,19 @@ def _referral(stream: StreamSettings, manifest: Manifest) -> float | None:
                 f"model {manifest.name}: {error}",
                 "allow more risk, set referral.coverage instead, or export the model with more calibration samples",
             ) from None
-    if coverage is None or coverage == 1.0 or not manifest.coverage_points:
+    if coverage is None or coverage == 1.0:
         return None
+    if not manifest.coverage_points and "coverage" not in stream.referral.model_fields_set:
+        return None  # nobody asked for it: the default is for models that can
     try:
         return referral_threshold(manifest.coverage_points, coverage)
     except ValueError as error:
-        raise ConfigurationError(f"[stream {stream.name}] referral.coverage", str(error), "choose a coverage within that range") from None
+        way_out = (
+            "choose a coverage within that range"
+            if manifest.coverage_points
+            else "remove the line, or export the model with calibration samples"
+        )
+        raise ConfigurationError(f"[stream {stream.name}] referral.coverage", str(error), way_out) from None
 
 
 def make_judge(stream: StreamSettings, model: ServedModel, state: str | None) -> SequentialJudge:

@@ -44,6 +44,17 @@ def test_a_model_from_before_risks_were_bounded_still_refers_by_coverage(tmp_pat
     assert threshold(tmp_path, [{"coverage": 0.9, "entropy_threshold": 0.5}], "") == 0.5
 
 
+@pytest.mark.parametrize("points", [[], RISK_POINTS])
+def test_a_coverage_that_was_asked_for_and_never_measured_stops_the_start(tmp_path: Path, points: list[dict[str, Any]]) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[stream sem\] referral.coverage: coverage 0.9 was not measured.*remove the line"):
+        threshold(tmp_path, points, "coverage = 0.9")
+
+
+@pytest.mark.parametrize("referral", ["", "coverage = 1"])
+def test_a_model_without_measured_coverages_refers_nothing_where_nothing_was_asked_for(tmp_path: Path, referral: str) -> None:
+    assert threshold(tmp_path, [], referral) is None
+
+
 @pytest.mark.parametrize(
     ("points", "said"),
     [
