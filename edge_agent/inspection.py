@@ -33,11 +33,19 @@ WIDEST = 48
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """One frame of the file with its answer."""
+    """One frame of the file with its answer.
+
+    Attributes:
+        frame, prediction, score: what was read, answered and made of it.
+        coverage: share of calibration frames that would not be referred.
+        referral_threshold: the entropy above which a frame is referred for that, nats; None where the model has none.
+    """
 
     frame: Frame
     prediction: Prediction
     score: Score
+    coverage: float
+    referral_threshold: float | None
 
 
 def inspect_file(path: Path, model: str, model_dirs: Sequence[Path] = ()) -> list[Inspected]:
@@ -49,20 +57,20 @@ def inspect_file(path: Path, model: str, model_dirs: Sequence[Path] = ()) -> lis
     folder = named if (named / inference.MANIFEST_NAME).is_file() else inference.find_model(model, model_dirs)
     manifest = inference.load_manifest(folder)
     distances = load_calibration(folder / manifest.calibration.file).distances if manifest.calibration else None
-    threshold = _referral_threshold(manifest)
+    coverage = ReferralSettings().coverage or 1.0
+    threshold = _referral_threshold(manifest, coverage)
     frames = decode(str(path), path.name)
     predictions = asyncio.run(_ask(folder, frames))
     return [
-        Inspected(frame, prediction, score(prediction, threshold, distances, uniform_of(frame.content_hash)))
+        Inspected(frame, prediction, score(prediction, threshold, distances, uniform_of(frame.content_hash)), coverage, threshold)
         for frame, prediction in zip(frames, predictions, strict=True)
     ]
 
 
-def _referral_threshold(manifest: inference.Manifest) -> float | None:
-    """The entropy that refers a frame at a stream's default coverage, nats; None where that was not measured."""
-    coverage = ReferralSettings().coverage
+def _referral_threshold(manifest: inference.Manifest, coverage: float) -> float | None:
+    """The entropy that refers a frame at `coverage`, nats; None where that was not measured."""
     try:
-        return referral_threshold(manifest.coverage_points, coverage or 1.0)
+        return referral_threshold(manifest.coverage_points, coverage)
     except ValueError:
         return None
 
@@ -96,11 +104,12 @@ def legend(least: float, most: float, unit: str) -> str:
     """What the characters of `map_text` stand for.
 
     >>> legend(0.0, 1.0986, "nats")
-    "blank is 0, '=' 0.488, '@' 1.1 nats"
+    "'?' is not known, blank 0, '=' 0.488, '@' 1.1 nats"
     """
     middle = len(SHADES) // 2 - 1
     between = least + (most - least) * middle / (len(SHADES) - 1)
-    return f"blank is {least:.3g}, '{SHADES[middle]}' {between:.3g}, '{SHADES[-1]}' {most:.3g} {unit}".rstrip()
+    ends = f"blank {least:.3g}, '{SHADES[middle]}' {between:.3g}, '{SHADES[-1]}' {most:.3g} {unit}".rstrip()
+    return f"'{UNKNOWN}' is not known, {ends}"
 
 
 def frame_map(local_maps: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from edge_agent.core.prediction import Prediction, Score
+    from edge_agent.inspection import Inspected
 
 
 def command(
@@ -20,7 +21,8 @@ def command(
 ) -> None:
     """Decode one file, ask the model, and show acquisition, score, the map of entropy over the frame's fields, and the local map.
 
-    The local map, which not every model has, is larger where the frame is less like the training set.
+    The local map, which not every model has, is larger where the frame is less like the training set. A person should decide frames
+    as in a stream that says nothing of referral: those of an entropy above what the model accepts at coverage 0.9.
 
     Example: edge-agent inspect D:/images/A17/0001.tif --map map.png
     """
@@ -44,7 +46,9 @@ def command(
             "content_hash": frame.content_hash,
             "acquisition": acquisition,
             "statistics": dataclasses.asdict(frame.statistics),
-            "score": dataclasses.asdict(score),
+            "score": dataclasses.asdict(score) | {"mutual_information": score.mutual_information if score.members_answering > 1 else None},
+            "referral_coverage": one.coverage,
+            "referral_threshold": one.referral_threshold,
             "distance_kind": prediction.distance_kind,
             "members_expected": prediction.members_expected,
             "local_maps": None if prediction.local_maps is None else listed(prediction.local_maps),
@@ -57,7 +61,7 @@ def command(
         typer.echo(f"{file} frame {frame.frame_index + 1} of {frame.frame_count}: {width} x {height} pixels")
         for name, value in acquisition.items():
             typer.echo(f"  {name}: {value if name != 'extra' else f'{len(value)} further keys, shown with --json'}")
-        _show_score(prediction, score)
+        _show_score(one)
         _show_maps(prediction, score)
     if picture is not None:
         first = inspected[0]
@@ -70,7 +74,8 @@ def command(
         typer.echo(f"entropy map written to {picture}: no red is 0, the strongest {most:.3g} nats", err=as_json)
 
 
-def _show_score(prediction: Prediction, score: Score) -> None:
+def _show_score(one: Inspected) -> None:
+    prediction, score = one.prediction, one.score
     p_value = "unknown" if score.p_value is None else f"{score.p_value:.3f}"
     members = f"{score.members_answering} of {prediction.members_expected} members of {prediction.model.name}"
     typer.echo(f"  lot {score.lot}, confidence {score.confidence:.3f}, {members}")
@@ -81,7 +86,10 @@ def _show_score(prediction: Prediction, score: Score) -> None:
     information = f"{score.mutual_information:.3f} nats" if score.members_answering > 1 else "unknown (one member)"
     typer.echo(f"  entropy {score.entropy:.3f} nats, mutual information {information}")
     typer.echo(f"  distance {score.distance:.2f} (logarithm, {prediction.distance_kind}), its p-value within the lot {p_value}")
-    typer.echo(f"  a person should decide: {'yes' if score.referred else 'no'}")
+    rule = f"at coverage {one.coverage:g}, " + (
+        "for which the model has no threshold" if one.referral_threshold is None else f"entropy above {one.referral_threshold:.3g} nats"
+    )
+    typer.echo(f"  a person should decide: {'yes' if score.referred else 'no'} ({rule})")
 
 
 def _show_maps(prediction: Prediction, score: Score) -> None:
@@ -99,7 +107,10 @@ def _show_maps(prediction: Prediction, score: Score) -> None:
         return
     cells = frame_map(prediction.local_maps, prediction.grid)
     finite = cells[np.isfinite(cells)]
-    least, most = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if not finite.size:
+        typer.echo("  local map: the model gives no finite value for this frame")
+        return
+    least, most = float(finite.min()), float(finite.max())
     typer.echo(f"  local map, denser is less like the training set ({legend(least, most, '')}, inverse rigidity, this frame's own range)")
     for line in map_text(cells, least, most):
         typer.echo(f"    |{line}|")

@@ -37,6 +37,7 @@ def command(
     """Write frames as an instrument does, and the truth beside the folder in DIR.truth.jsonl.
 
     Example: edge-agent simulate frames --samples 6 --filament 2:1 --filament 4:0 --unseen 5 --rate 2
+
     Thirty lots that never were: edge-agent simulate frames --source virtual --samples 40 --ageing 0.01
     """
     import numpy as np

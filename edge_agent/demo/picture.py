@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +46,7 @@ def draw(
     threshold = next((point.threshold for point in points if point.threshold), None)
     _plot(pen, TOP, [p.entropy for p in points], (0.0, HIGHEST_ENTROPY), None, "entropy, nats", injected, alarms)
     top = 2.5 * (threshold or 5.0)
-    drift = [min(p.statistic, top) for p in points]
+    drift = [None if p.statistic is None else min(p.statistic, top) for p in points]
     _plot(pen, TOP + PLOT_HEIGHT + GAP, drift, (0.0, top), threshold, "drift statistic (cut off)", injected, alarms)
     below = TOP + 2 * (PLOT_HEIGHT + GAP)
     for place, thumbnail in enumerate(thumbnails):
@@ -64,7 +65,7 @@ def draw(
 def _plot(
     pen: ImageDraw.ImageDraw,
     top: int,
-    values: Sequence[float],
+    values: Sequence[float | None],
     limits: tuple[float, float],
     threshold: float | None,
     title: str,
@@ -88,7 +89,9 @@ def _plot(
     if threshold is not None:
         pen.line((LEFT, y(threshold), right, y(threshold)), fill=RED)
         pen.text((right - 60, y(threshold) - 16), "threshold", RED, small)
-    pen.line([(x(place), y(value)) for place, value in enumerate(values)], fill=BLUE, width=2)
+    for known, run in itertools.groupby(enumerate(values), key=lambda held: held[1] is not None):
+        if known:  # a frame that was not judged leaves a gap
+            pen.line([(x(place), y(value)) for place, value in run if value is not None], fill=BLUE, width=2)
     for alarm in alarms:
         pen.line((x(alarm.opened), top, x(alarm.opened), bottom), fill=RED, width=2)
         pen.text((x(alarm.opened) + 4, bottom - 18), alarm.kind.value, RED, small)

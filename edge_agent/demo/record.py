@@ -21,7 +21,7 @@ class Point:
     sample: str
     lot: str
     entropy: float
-    statistic: float
+    statistic: float | None
     threshold: float | None
     in_alarm: bool
 
@@ -46,7 +46,7 @@ class Record:
                     told["sample"] or "",
                     told["lot"],
                     told["entropy"],
-                    told["drift_statistic"] or 0.0,  # a frame that is not judged is drawn at 0
+                    told["drift_statistic"],
                     told["drift_threshold"],
                     in_alarm,
                 )

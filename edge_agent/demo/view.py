@@ -54,7 +54,8 @@ class View:
         elif self._record.points and (len(self._record.points) == 1 or self._record.points[-1].sample != self._record.points[-2].sample):
             point = self._record.points[-1]
             place = f"frame {len(self._record.points)}/{self._expected}"
-            said = f"{place}  sample {point.sample}  entropy {point.entropy:.3f}  drift {point.statistic:.2f}"
+            drift = "not judged" if point.statistic is None else f"{point.statistic:.2f}"
+            said = f"{place}  sample {point.sample}  entropy {point.entropy:.3f}  drift {drift}"
             self._console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _screen(self) -> Group:
@@ -65,7 +66,7 @@ class View:
         for point in points[-width:]:
             colour = "red" if point.in_alarm else "green"
             entropy.append(_bar(point.entropy / HIGHEST_ENTROPY), colour)
-            drift.append(_bar(point.statistic / (2 * threshold)), colour)
+            drift.append("?" if point.statistic is None else _bar(point.statistic / (2 * threshold)), colour)
         state = Text("waiting for the first frame")
         if points:
             last = points[-1]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from edge_agent.simulate.source import Source, Subject
 
+FAINTEST = 1 / 255
+"""Share of a fresh filament's current at which white is the darkest grey but one: with less, a frame shows nothing."""
+
 Shift = Literal["filament", "unseen", "unrelated"]
 
 
@@ -71,7 +74,8 @@ def plan_samples(
         ageing: share of its beam current that a filament loses from one sample to the next, until the next filament entry.
 
     Raises:
-        ConfigurationError: a sample number, strength or ageing is impossible, or no unseen lot is there to show.
+        ConfigurationError: a sample number, strength or ageing is impossible, a filament ages until nothing is seen, or no unseen lot is
+            there to show.
     """
     known, unknown = list(source.known), list(source.unseen)
     if lots is not None and not 1 <= lots <= len(known):
@@ -88,6 +92,12 @@ def plan_samples(
     for number in range(samples):
         if number in strengths:
             strength, current = strengths[number], 1.0
+        if current < FAINTEST:
+            raise ConfigurationError(
+                f"--ageing {ageing:g}",
+                f"leaves sample {number} less than {FAINTEST:.1%} of a fresh filament's current, by which nothing is seen",
+                f"age it less, show fewer samples, or replace the filament with --filament {number}:0",
+            )
         lot: str
         subject: Subject
         shift: Shift | None

@@ -33,8 +33,8 @@ def test_a_wide_map_is_averaged_to_what_a_line_holds() -> None:
 
 
 def test_a_legend_tells_both_ends() -> None:
-    assert legend(0.0, math.log(3), "nats") == "blank is 0, '=' 0.488, '@' 1.1 nats"
-    assert legend(0.5, 0.5, "") == "blank is 0.5, '=' 0.5, '@' 0.5"
+    assert legend(0.0, math.log(3), "nats") == "'?' is not known, blank 0, '=' 0.488, '@' 1.1 nats"
+    assert legend(0.5, 0.5, "") == "'?' is not known, blank 0.5, '=' 0.5, '@' 0.5"
 
 
 def test_what_is_not_finite_is_null_in_json() -> None:

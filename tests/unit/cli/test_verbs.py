@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from edge_agent.cli import app, status
+from edge_agent.cli import app, inspect, status
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.journal import JournalStatus
 from tests.an_agent import frame, write_frame
@@ -45,6 +46,19 @@ def test_every_verb_shows_an_example(verb: str) -> None:
     code, said = edge_agent(verb, "--help")
     assert code == 0
     assert f"Example: edge-agent {verb}" in said
+
+
+def test_the_two_examples_of_simulate_stand_apart() -> None:
+    said = CliRunner().invoke(app, ["simulate", "--help"]).output
+    between = said[said.index("Example:") : said.index("Thirty lots")]
+    assert "" in [line.strip() for line in between.splitlines()[1:-1]]
+
+
+def test_a_filament_that_ages_to_nothing_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    code, said = edge_agent("simulate", tmp_path / "frames", "--source", "virtual", "--samples", "9", "--ageing", "0.9")
+    assert code == 78
+    assert "--ageing 0.9" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_instrument_is_simulated_with_the_truth_beside_it(tmp_path: Path) -> None:
@@ -113,12 +127,20 @@ def test_a_dry_run_of_once_reads_what_once_would(config: Path) -> None:
     assert "1 would be read: one.tif" in edge_agent("run", "--once", "--dry-run", "--config", config)[1]
 
 
-@pytest.mark.parametrize(("threshold", "answer"), [(0.0, "yes"), (9.0, "no")])
+@pytest.mark.parametrize(
+    ("threshold", "answer"),
+    [
+        (0.0, "yes (at coverage 0.9, entropy above 0 nats)"),
+        (9.0, "no (at coverage 0.9, entropy above 9 nats)"),
+        (None, "no (at coverage 0.9, for which the model has no threshold)"),
+    ],
+)
 def test_inspect_refers_as_the_model_says_and_finds_models_where_a_configuration_does(
-    config: Path, models: Path, threshold: float, answer: str
+    config: Path, models: Path, threshold: float | None, answer: str
 ) -> None:
     shutil.copytree(models, config.parent / "models")
-    edit_manifest(config.parent / "models" / "tiny", referral=[{"coverage": 0.9, "entropy_threshold": threshold}])
+    points = [] if threshold is None else [{"coverage": 0.9, "entropy_threshold": threshold}]
+    edit_manifest(config.parent / "models" / "tiny", referral=points)
     image = write_frame(config.parent / "one.tif", frame(1))
     assert edge_agent("inspect", image, "--model", "tiny")[0] == 78
     code, said = edge_agent("inspect", image, "--model", "tiny", "--config", config)
@@ -139,6 +161,23 @@ def test_inspect_names_the_members_it_leaves_out(tmp_path: Path) -> None:
     assert (told["score"]["members_stale"], told["members_expected"], told["local_maps"]) == (["member 2 (seed 12)"], 3, None)
 
 
+def test_inspect_knows_no_disagreement_of_a_single_member(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", members=1)
+    image = write_frame(tmp_path / "one.tif", frame(1))
+    told = json.loads(edge_agent("inspect", image, "--model", folder, "--json")[1])
+    assert told["score"]["mutual_information"] is None
+    assert (told["referral_coverage"], told["referral_threshold"]) == (0.9, 0.5)
+    assert "mutual information unknown (one member)" in edge_agent("inspect", image, "--model", folder)[1]
+
+
+def test_a_local_map_without_a_finite_value_has_no_range(capsys: pytest.CaptureFixture[str]) -> None:
+    prediction = SimpleNamespace(lots=("a", "b"), local_maps=np.full((1, 4, 4), np.nan, np.float32), grid=(1, 1))
+    inspect._show_maps(prediction, SimpleNamespace(field_entropy=((0.1,),)))
+    said = capsys.readouterr().out
+    assert "local map: the model gives no finite value for this frame" in said
+    assert said.count("blank 0") == 1, "the entropy's"
+
+
 def test_inspect_shows_where_a_frame_is_unlike_the_training_set(tmp_path: Path) -> None:
     folder = write_tiny_model(tmp_path / "tiny", with_map=True)
     pixels = np.full((256, 512), 40, np.uint8)
@@ -147,9 +186,12 @@ def test_inspect_shows_where_a_frame_is_unlike_the_training_set(tmp_path: Path) 
     result = CliRunner().invoke(app, ["inspect", str(image), "--model", str(folder)])
     assert result.exit_code == 0, result.output
     _, _, local = result.output.partition("local map, denser is less like the training set")
-    assert local.splitlines()[0].startswith(" (blank is 0.157, '=' 0.436, '@' 0.784")
+    assert local.splitlines()[0].startswith(" ('?' is not known, blank 0.157, '=' 0.436, '@' 0.784")
     assert local.splitlines()[1:] == [f"    |{' ' * 24}{'@' * 8}|"] * 4 + [f"    |{' ' * 32}|"] * 4
-    assert "entropy by field, denser is less sure (blank is 0, '=' 0.488, '@' 1.1 nats: an even guess among 3 lots)" in result.output
+    assert (
+        "entropy by field, denser is less sure ('?' is not known, blank 0, '=' 0.488, '@' 1.1 nats: an even guess among 3 lots)"
+        in result.output
+    )
     told = json.loads(edge_agent("inspect", image, "--model", folder, "--json")[1])
     assert np.shape(told["local_maps"]) == (2, 8, 8)
 

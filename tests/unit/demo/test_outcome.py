@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
+from rich.console import Console
 
 from edge_agent.core.event import Event
 from edge_agent.core.verdict import Kind
 from edge_agent.demo import Alarm, compare
-from edge_agent.demo.picture import Thumbnail, draw
+from edge_agent.demo.picture import BLUE, GAP, PLOT_HEIGHT, TOP, Thumbnail, draw
 from edge_agent.demo.record import Point, Record
 from edge_agent.demo.scenario import Injection, injections, plan_demo
+from edge_agent.demo.view import View
 from edge_agent.simulate import Micrographs
 
 INJECTED = (Injection("filament", 10, 19), Injection("unseen", 30, 39))
@@ -81,3 +85,21 @@ def test_the_picture_is_drawn(tmp_path):
     thumbnail = Thumbnail(np.zeros((8, 8), np.uint8), ((0.1, 0.5), (0.9, 1.0)), "normal")
     draw(tmp_path / "out" / "demo.png", points, INJECTED, [alarm(12, Kind.UNRELATED, 20)], [thumbnail], "a note")
     assert (tmp_path / "out" / "demo.png").stat().st_size > 5_000
+
+
+def test_a_frame_that_is_not_judged_is_a_gap_and_no_zero(tmp_path):
+    record, console = Record(), Console(file=io.StringIO(), width=120)
+    scored = {"path": "S/1.tif", "sample": "S", "lot": "ebc", "entropy": 0.1, "drift_state": "uncalibrated"}
+    record.take(event("edge.frame.scored.v1", **scored, drift_statistic=None, drift_threshold=None))
+    assert record.points[0].statistic is None
+    with View(console, record, 1) as view:
+        view.show(None)
+    console.print(view._screen())
+    assert "drift not judged" in console.file.getvalue()
+    assert "drift      ?" in console.file.getvalue()
+    judged = Point("S/2.tif", "S", "ebc", 0.1, 1.0, 5.0, in_alarm=False)
+    pictures = []
+    for name, points in (("all", [judged] * 9), ("gap", [judged] * 3 + record.points * 3 + [judged] * 3), ("none", record.points * 9)):
+        draw(tmp_path / f"{name}.png", points, [], [], [], "a note")
+        pictures.append((np.asarray(Image.open(tmp_path / f"{name}.png")) == BLUE).all(axis=2)[TOP + PLOT_HEIGHT + GAP :].sum())
+    assert pictures[0] > pictures[1] > pictures[2] == 0

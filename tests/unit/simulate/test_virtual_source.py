@@ -70,6 +70,13 @@ def test_an_impossible_ageing_is_refused(ageing):
         plan(2, ageing=ageing)
 
 
+@pytest.mark.parametrize("ageing", [0.9, 0.5])
+def test_a_filament_that_ages_to_nothing_is_refused_and_one_that_is_replaced_in_time_is_not(ageing):
+    with pytest.raises(ConfigurationError, match=r"leaves sample \d+ less than 0\.4% .* --filament \d+:0"):
+        plan(9, ageing=ageing)
+    assert len(plan(9, ageing=ageing, filament=dict.fromkeys(range(2, 9, 2), 0.0))) == 9
+
+
 def test_a_lot_cannot_be_known_and_unseen(tmp_path):
     for side in ("known", "unseen"):
         (tmp_path / side / "steel").mkdir(parents=True)
