@@ -117,8 +117,12 @@ class Calibration(_Part):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the artefact's content, hexadecimal."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the artefact's content, hexadecimal.
+
+        A field that came later counts only where it is filled, so that states of judges from before still belong here.
+        """
+        unfilled = {name: {"distance_weight"} for name, lot in self.lots.items() if not lot.distance_weight}
+        return hashlib.sha256(self.model_dump_json(exclude={"lots": unfilled}).encode()).hexdigest()
 
     @property
     def distances(self) -> dict[str, CalibrationScores]:

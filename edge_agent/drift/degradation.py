@@ -43,7 +43,7 @@ class Degradation:
         revision: changes told so far.
         onset: the first frame that lacked members since WINDOW frames in a row did not, that of the open episode while there is one.
         identity: the open episode's identifier.
-        reason: the sentence last told; "" when no episode is open.
+        reason: what the last frame that lacked members says; "" when no episode is open.
     """
 
     lately: int = 0
@@ -76,9 +76,11 @@ class Degradation:
             self.identity = hashlib.sha256(name).hexdigest()[:16]
             self.revision, self.told, self.reason = 0, absent, reason_of(score)
             return (self._change(Phase.OPENED, frame),)
+        if self.is_open:
+            self.reason = reason_of(score)  # some may be back: that is no further alert, but whoever asks is told
         if self.is_open and not set(absent) <= set(self.told):
             self.revision += 1
-            self.told, self.reason = (*self.told, *(name for name in absent if name not in self.told)), reason_of(score)
+            self.told = (*self.told, *(name for name in absent if name not in self.told))
             return (self._change(Phase.UPDATED, frame),)
         return ()
 
@@ -104,15 +106,17 @@ class Degradation:
         )
 
     def to_rows(self, references: References) -> list[Any]:
-        """The state, for `from_rows`."""
+        """The state, for `from_rows`, without the sentence that never changes."""
         onset = None if self.onset is None else references.number(self.onset)
-        return [self.lately, list(self.told), self.revision, onset, self.identity, self.reason]
+        return [self.lately, list(self.told), self.revision, onset, self.identity, self.reason.removesuffix(CONSEQUENCE)]
 
     @classmethod
     def from_rows(cls, rows: list[Any], frames: References) -> Degradation:
         """Continue from what `to_rows` gave."""
         lately, told, revision, onset, identity, reason = rows
-        return cls(lately, tuple(told), revision, None if onset is None else frames[onset], identity, reason)
+        return cls(
+            lately, tuple(told), revision, None if onset is None else frames[onset], identity, f"{reason}{CONSEQUENCE}" if reason else ""
+        )
 
 
 def reason_of(score: Score) -> str:

@@ -14,7 +14,7 @@ from edge_agent.drift.degradation import Degradation, is_lacking
 from edge_agent.drift.diagnosis import Diagnosis, diagnose, words
 from edge_agent.drift.episode import EVIDENCE_FRAMES, Episode
 from edge_agent.drift.evidence import BLOCK, NOTHING, Held, Sample, Stream
-from edge_agent.drift.references import References
+from edge_agent.drift.references import HeldFrames, References
 from edge_agent.drift.tables import LotTable
 from edge_agent.drift.thresholds import DriftSettings, Limits
 
@@ -202,7 +202,7 @@ class SequentialJudge:
 
     def to_json(self) -> str:
         """The whole state."""
-        state, references = self._state, References()
+        state, references, held = self._state, References(), HeldFrames()
         sample, episode = state.sample, state.episode
         body: dict[str, Any] = {
             "version": STATE_VERSION,
@@ -214,7 +214,7 @@ class SequentialJudge:
             "sums": state.stream.sums,
             "began": state.stream.began,
             "starts": [references.number(frame) for frame in state.stream.starts],
-            "calm": state.calm,
+            "calm": [held.number(frame) for frame in state.calm],
             "sample": None
             if sample is None
             else [
@@ -225,7 +225,7 @@ class SequentialJudge:
                 sample.total,
                 sample.shared,
                 sample.head,
-                sample.recent,
+                [held.number(frame) for frame in sample.recent],
             ],
             "episode": None
             if episode is None
@@ -235,28 +235,30 @@ class SequentialJudge:
                 "evidence": [references.number(frame) for frame in episode.evidence],
             },
         }
-        body["frames"] = references.rows()
+        body["frames"], body["held"] = references.rows(), held.rows()
         return json.dumps(body, separators=(",", ":"))  # ASCII: it names files, whose names may be no Unicode
 
     def restore(self, state: str) -> None:
         """Continue from what `to_json` gave; raise ValueError for a state of another calibration or release."""
-        body = json.loads(state)
+        body = _taken_over(json.loads(state))
         if not isinstance(body, dict) or body.get("version") != STATE_VERSION:
             raise ValueError("the drift state was written by another release")
         if body["calibration"] != self._digest:
             raise ValueError("the drift state belongs to another calibration")
-        frames = References(body["frames"])
+        frames, held = References(body["frames"]), HeldFrames(body["held"])
         sample, episode = body["sample"], body["episode"]
         self._state = _State(
             sample=None
             if sample is None
-            else Sample(sample[0], frames[sample[1]], sample[2], sample[3], sample[4], sample[5], sample[6], _recent(sample[7])),
+            else Sample(
+                sample[0], frames[sample[1]], sample[2], sample[3], sample[4], sample[5], sample[6], [held[number] for number in sample[7]]
+            ),
             stream=Stream(body["sums"], body["began"], [frames[number] for number in body["starts"]]),
             lot=body["lot"],
             last_frames=[frames[number] for number in body["last"]],
             blind=body["blind"],
             degradation=Degradation.from_rows(body["degradation"], frames),
-            calm=_recent(body["calm"]),
+            calm=[held[number] for number in body["calm"]],
             episode=None
             if episode is None
             else Episode(
@@ -273,8 +275,23 @@ LOOKS = frozenset({3, 4, 6, 8, 12, 16, 24, 32})
 """Frames of a sample, answered by every member, after which an open episode's kind is looked at again."""
 
 
-def _recent(rows: list[list[Any]]) -> list[Held]:
-    return [Held(*row) for row in rows]
+def _taken_over(body: Any) -> Any:
+    """A state of version 1 in the present form; any other as it is.
+
+    It counted every frame for every component and did not watch the ensemble apart: an episode of kind degraded stays behind with it.
+    """
+    if not isinstance(body, dict) or body.get("version") != 1 or (body["episode"] or {}).get("kind") == Kind.DEGRADED:
+        return body
+    sample, calm = body["sample"], body["calm"]
+    recent = sample[-1] if sample else []
+    return {
+        **body,
+        "version": STATE_VERSION,
+        "degradation": Degradation().to_rows(References()),
+        "held": [*calm, *recent],
+        "calm": [*range(len(calm))],
+        "sample": sample and [*sample[:3], sample[2], *sample[3:-1], [*range(len(calm), len(calm) + len(recent))]],
+    }
 
 
 def _blind_reason(observation: Observation) -> str:

@@ -1,4 +1,4 @@
-"""Frame references and vectors as JSON, each reference once."""
+"""Frame references and recent frames' vectors as JSON, each once: a state has to stay small."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from edge_agent.core.verdict import FrameRef
+from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
+from edge_agent.drift.evidence import Held
 
 
 class References:
@@ -29,3 +31,26 @@ class References:
     def rows(self) -> list[list[Any]]:
         """The table for JSON."""
         return [[frame.seq, frame.path, frame.frame_index, frame.sample, frame.at.isoformat()] for frame in self._frames]
+
+
+class HeldFrames:
+    """Numbers the recent frames a state holds; the calm frames of an episode are mostly its sample's recent ones."""
+
+    def __init__(self, rows: list[list[Any]] | None = None) -> None:
+        self._held = [
+            Held(lot, vector) if len(vector) == len(COMPONENTS) else Held(lot, [0.0] * len(NETWORK) + vector, whole=False)
+            for lot, vector in rows or []
+        ]
+
+    def number(self, held: Held) -> int:
+        """The frame's place in the table, entering it when it is new."""
+        if held not in self._held:
+            self._held.append(held)
+        return self._held.index(held)
+
+    def __getitem__(self, number: int) -> Held:
+        return self._held[number]
+
+    def rows(self) -> list[list[Any]]:
+        """The table for JSON; of a frame that is not whole, the acquisition's components alone."""
+        return [[held.lot, held.vector if held.whole else [held.vector[place] for place in ACQUISITION]] for held in self._held]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge_agent.core.errors import ModelError
-from edge_agent.drift import Calibration, CalibrationFrame, fit_calibration, load_calibration
+from edge_agent.drift import COMPONENTS, Calibration, CalibrationFrame, fit_calibration, load_calibration
 from edge_agent.drift.fit import inflation
 from tests.streams import BETWEEN, WITHIN, Stage, calibration
 
@@ -87,3 +87,14 @@ def test_tables_must_ascend():
     body["lots"]["ebc"]["distance"] = (2.0, 1.0)
     with pytest.raises(ValidationError, match="ascend"):
         Calibration.model_validate(body)
+
+
+def test_a_calibration_without_what_came_later_keeps_its_digest():
+    spread = {"centre": 0.1, "within": 0.25, "between": 0.5, "contrast": 1e-7}
+    lot = {"samples": 2, "acquisition_samples": 2, "frames": 2, "limit_fraction": 0.0, "spread": dict.fromkeys(COMPONENTS, spread)}
+    scores = {"distance": [1.0, 2.5], "entropy": [0.1], "mutual_information": [0.0]}
+    held = {"model_digest": "0", "members": 5, "lots": {"ebc": lot | scores}, "source": "a test"}
+    first = Calibration.model_validate(held)
+    assert first.digest == "cc5581470ba4e44eca99df2d37d65c233e3d09703ea6d8b050ccaf1983dd62c0", "as it was before there were weights"
+    weighed = Calibration.model_validate(held | {"lots": {"ebc": lot | scores | {"distance_weight": [1.0, 2.0]}}})
+    assert weighed.digest != first.digest

@@ -91,6 +91,14 @@ def test_a_member_that_comes_and_goes_makes_no_further_alerts_and_another_one_is
     assert changes[1].reason.startswith("3 of 5 members answer: member 1 missing (no finite probabilities); member 2 stale")
 
 
+def test_members_that_come_back_are_no_longer_named_while_others_are_missing() -> None:
+    judge, stage = SequentialJudge(fitted()), Stage(8)
+    changes = changes_of(judge, without(stage.sample(4), "member 1", "member 2") + without(stage.sample(2), "member 2"))
+    assert story(changes) == ONCE[:1]
+    assert judge.degradation.startswith("4 of 5 members answer: member 2 missing")
+    assert changes_of(judge, stage.sample(12))[-1].reason == "Every member answers again (member 1, member 2)."
+
+
 def test_what_fewer_members_say_never_reaches_the_drift_detector() -> None:
     """The same frames, as strange to the network as can be, raise an alarm when all members say so and none when some are left out."""
     far = (2.0, 2.0, 9.0, 0.0, 0.0, 0.0, 0.0)
@@ -219,6 +227,9 @@ def test_a_file_name_that_is_no_unicode_can_open_either_episode() -> None:
 
 def test_the_state_stays_small_while_both_episodes_are_open() -> None:
     judge, stage = SequentialJudge(fitted()), Stage(1)
-    changes_of(judge, stage.sample(12) + interleaved(stage.sample(36, shift=FILAMENT)))
+    frames = stage.sample(12) + interleaved(stage.sample(12, shift=FILAMENT) + stage.sample(12, shift=FILAMENT))
+    for number, frame in enumerate(frames):
+        far_down = dataclasses.replace(frame.ref, path=f"{number:03d}{'p' * 193}.tif")
+        changes_of(judge, [dataclasses.replace(frame, ref=far_down)])
+        assert len(judge.to_json().encode()) <= 4096
     assert len(judge.open_kinds) == 2
-    assert len(judge.to_json().encode()) <= 4096
