@@ -93,7 +93,7 @@ def test_a_member_that_triton_serves_in_another_version_is_left_out_until_it_is_
         (laid_out / "model.onnx").write_bytes(right)
         server.reload("tiny")
         until(lambda: "known answer again" in agent.log, f"the canary; the agent said:\n{agent.log}")
-        write(agent, range(10, 14))
+        write(agent, range(10, 17))
         assert members(agent) == {"answering": 2, "missing": 0, "stale": 0}
         assert alerts(agent) == [("opened", "degraded"), ("closed", "degraded")]
         assert all(part["state"] == "ok" for part in agent.readiness()["parts"].values())
