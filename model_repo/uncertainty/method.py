@@ -149,4 +149,4 @@ class Plain:
 def in_batches(function: object, fields: Tensor, size: int = 64) -> Tensor:
     """Apply `function` to batches of fields without gradients; the answers joined."""
     with torch.inference_mode():
-        return torch.cat([function(batch) for batch in torch.split(fields, size)])  # type: ignore[operator]
+        return torch.cat([function(batch.to(memory_format=torch.channels_last)) for batch in torch.split(fields, size)])  # type: ignore[operator]
