@@ -79,16 +79,20 @@ class Chores:
                 self._tell_degradation(name, predictor)
 
     def _tell_degradation(self, name: str, predictor: Predictor) -> None:
-        """Log when other members are left out than were at the last such line, whichever canary found them."""
+        """Tell, in the log and the metrics, that other members are left out than were last told, whichever canary found them."""
         whole = (frozenset[int](), frozenset[int]())
-        before, now = self._told.get(name, whole), predictor.left_out
-        self._told[name] = now
-        if now == before:
+        before, now = self._told.get(name), predictor.left_out
+        if now == before:  # the metrics stay what the last frame said: a member may fail frames and give the known answer
             return
-        if now == whole:
-            log.info("every member gives its known answer again", model=name)
-        else:
+        self._told[name] = now
+        stale, missing = map(len, now)
+        for line in self._parts.lines:
+            if line.predictor is predictor:
+                self._parts.metrics.members(line.name, predictor.members - missing - stale, missing, stale)
+        if now != whole:
             log.warning("the ensemble is degraded", model=name, reason=predictor.degradation)
+        elif before is not None:
+            log.info("every member gives its known answer again", model=name)
 
     async def beat(self) -> None:
         """Give a life sign for each stream now and then."""

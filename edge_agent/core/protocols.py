@@ -51,6 +51,11 @@ class Predictor(Protocol):
         ...
 
     @property
+    def members(self) -> int:
+        """Members the model has."""
+        ...
+
+    @property
     def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
         """Places of the members that the last canary found stale, and of those it found missing, from 0."""
         ...

@@ -50,7 +50,7 @@ class Telemetry:
         """The kinds of all open episodes, told at start and after each change."""
 
     def members(self, stream: str, answering: int, missing: int, stale: int) -> None:
-        """Ensemble members that the last frame's score is made of, that did not answer it, and that are not believed any more."""
+        """Ensemble members that answered, that did not, and that are not believed: at a frame, or at a canary with news of them."""
 
     def outbox(self, events: int, oldest_s: float | None) -> None:
         """Unsent events and the oldest one's time, seconds since the epoch."""

@@ -83,6 +83,11 @@ class EmbeddedPredictor:
         return self._roll.said
 
     @property
+    def members(self) -> int:
+        """Members the model has."""
+        return self._manifest.members
+
+    @property
     def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
         """Places of the members that the last canary found stale, and of those it found missing, from 0."""
         return self._roll.stale, self._roll.missing

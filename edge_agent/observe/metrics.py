@@ -101,7 +101,12 @@ class Metrics(Telemetry):
         self._state = self._gauge("drift_state", f"The stream's standing: {states}; NaN before the first frame.", "stream")
         self._alert_open = self._gauge("alert_open", "Episodes now open, by kind.", "stream", "kind")
         self._alerts = self._counter("alerts_total", "Episodes opened, by the kind they opened as.", "stream", "kind")
-        self._members = self._gauge("ensemble_members", "Ensemble members at the last frame, by state.", "stream", "state")
+        self._members = self._gauge(
+            "ensemble_members",
+            "Ensemble members at the last frame or, if later, the last canary that found a change, by state.",
+            "stream",
+            "state",
+        )
         self._models: dict[str, tuple[str, str, str]] = {}
         self._model = self._gauge(
             "model_info",
@@ -224,7 +229,7 @@ class Metrics(Telemetry):
             self._alert_open.labels(stream, kind).set(kinds.count(kind))
 
     def members(self, stream: str, answering: int, missing: int, stale: int) -> None:
-        """Record how many ensemble members the last frame's score is made of, and why the others are not."""
+        """Record how many ensemble members answered the last frame or canary, and why the others do not count."""
         for state, members in zip(MEMBER_STATES, (answering, missing, stale), strict=True):
             self._members.labels(stream, state).set(members)
 

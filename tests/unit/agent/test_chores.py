@@ -1,4 +1,4 @@
-"""What an agent's log says of members left out: each change once, whichever canary found it and whatever number it gave."""
+"""What an agent's log and metrics say of members left out: each change once, whichever canary found it and whatever number it gave."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from edge_agent.agent.chores import Chores
+from edge_agent.observe import Metrics
 
 
 def predictor(*, stale: set[int] = frozenset(), missing: set[int] = frozenset(), said: str = "") -> Any:
-    return SimpleNamespace(left_out=(frozenset(stale), frozenset(missing)), degradation=said)
+    return SimpleNamespace(left_out=(frozenset(stale), frozenset(missing)), degradation=said, members=5)
 
 
 def lines_of(*answers: Any) -> list[tuple[str, str]]:
     nothing: Any = None
-    chores = Chores(nothing, nothing, nothing)
+    parts: Any = SimpleNamespace(lines=())
+    chores = Chores(nothing, parts, nothing)
     with capture_logs() as lines:
         for answer in answers:
             chores._tell_degradation("tiny", answer)
@@ -31,3 +33,26 @@ def test_a_number_that_varies_from_canary_to_canary_is_no_news() -> None:
 def test_other_members_are_news_and_so_is_their_return() -> None:
     found = lines_of(predictor(), predictor(stale={1}, said="stale"), predictor(missing={1}, said="missing"), predictor(), predictor())
     assert found == [("warning", "stale"), ("warning", "missing"), ("info", "")]
+
+
+def test_the_metrics_know_of_members_without_a_frame_and_keep_what_frames_say_while_no_canary_has_news() -> None:
+    nothing: Any = None
+    asked = predictor()
+    metrics = Metrics(["sem", "other"], "jsonl", "0")
+    lines = (SimpleNamespace(name="sem", predictor=asked), SimpleNamespace(name="other", predictor=predictor()))
+    parts: Any = SimpleNamespace(lines=lines, metrics=metrics)
+    chores = Chores(nothing, parts, nothing)
+
+    def told(stream: str = "sem") -> list[float | None]:
+        labels = ({"stream": stream, "state": state} for state in ("answering", "missing", "stale"))
+        return [metrics.registry.get_sample_value("edge_agent_ensemble_members", label) for label in labels]
+
+    chores._tell_degradation("tiny", asked)
+    assert told() == [5, 0, 0]
+    asked.left_out = (frozenset({0}), frozenset({1, 2}))
+    chores._tell_degradation("tiny", asked)
+    assert told() == [2, 2, 1]
+    assert told("other") == [0, 0, 0]
+    metrics.members("sem", 1, 3, 1)  # a frame that one more member cannot answer
+    chores._tell_degradation("tiny", asked)
+    assert told() == [1, 3, 1]
