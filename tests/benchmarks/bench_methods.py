@@ -46,19 +46,28 @@ def main() -> None:
     fitting = random_fitting()
     with tempfile.TemporaryDirectory() as scratch:
         graphs = {name: session_of(kind, recipe, fitting, Path(scratch)) for kind, name in NAMES.items()}
+        alone = [session_of(MethodKind.SOFTMAX, recipe, fitting, Path(scratch), seed) for seed in recipe.training.seeds]
         bare = bare_session(recipe, Path(scratch))
     members = len(recipe.training.seeds)
+    apart = f"ensemble of {members} as {members} sessions"
+    print(f"largest difference of the one graph from its members' own sessions: {difference(graphs, alone):.1g}")
     print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, one thread, median of {ROUNDS} rounds in turns\n")
     for batch in BATCHES:
         fields = np.random.default_rng(0).random((batch, 1, 64, 64), np.float32)
         ways: dict[str, Callable[[], Any]] = {"bare network, logits alone": lambda f=fields: bare.run(None, {"fields": f})}
         ways |= {name: (lambda s=session, f=fields: s.run(ANSWERS, {"fields": f})) for name, session in graphs.items()}
-        single = graphs[NAMES[MethodKind.SOFTMAX]]
-        ways[f"ensemble of {members} as {members} sessions"] = lambda f=fields, s=single: [
-            s.run(ANSWERS, {"fields": f}) for _ in range(members)
-        ]
-        times = in_turns(ways)
-        table(times, batch, f"ensemble of {members} as {members} sessions")
+        ways[apart] = lambda f=fields: [member.run(ANSWERS, {"fields": f}) for member in alone]
+        table(in_turns(ways), batch, apart)
+
+
+def difference(graphs: dict[str, Any], alone: list[Any]) -> float:
+    """Of a probability, over a few fields; more than 1e-5 is an error."""
+    fields = np.random.default_rng(1).random((8, 1, 64, 64), np.float32)
+    fused = graphs[NAMES[MethodKind.DEEP_ENSEMBLE]].run(ANSWERS, {"fields": fields})[0]
+    found = float(np.abs(fused - np.concatenate([member.run(ANSWERS, {"fields": fields})[0] for member in alone], axis=1)).max())
+    if found > 1e-5:
+        raise AssertionError(f"the one graph differs from its members by {found:.2g}")
+    return found
 
 
 def random_fitting() -> Fitting:
@@ -67,16 +76,20 @@ def random_fitting() -> Fitting:
     return Fitting(fields, torch.arange(300) % LOTS, fields[:60], torch.arange(60) % LOTS, shrinkage=0.1, seed=0)
 
 
-def session_of(kind: MethodKind, recipe: Recipe, fitting: Fitting, scratch: Path) -> Any:
+def session_of(kind: MethodKind, recipe: Recipe, fitting: Fitting, scratch: Path, seed: int | None = None) -> Any:
     chosen = recipe.with_method(kind)
+    if seed is not None:
+        chosen = chosen.model_copy(update={"training": chosen.training.model_copy(update={"seeds": (seed,)})})
     method = METHODS[kind]
     networks = []
-    for seed in chosen.training.seeds:
-        torch.manual_seed(seed)
+    for own in chosen.training.seeds:
+        torch.manual_seed(own)
         network = method.network(chosen, LOTS).eval()
+        method.prepare(network, lambda count: (fitting.fields[:count], fitting.labels[:count]), 1.0)
+        network.eval()
         fold_and_halve(network)
         networks.append(network)
-    path = scratch / f"{kind}.onnx"
+    path = scratch / f"{kind}-{len(networks)}-{chosen.training.seeds[0]}.onnx"
     write_graph(method.serve(networks, chosen, fitting), path, 64)
     return session(path)
 
@@ -90,7 +103,7 @@ def bare_session(recipe: Recipe, scratch: Path) -> Any:
     batch = torch.export.Dim("batch", min=1)
     torch.onnx.export(
         network, (torch.zeros(2, 1, 64, 64),), path, input_names=["fields"], opset_version=20, dynamo=True, verbose=False,
-        dynamic_shapes={"fields": {0: batch}},
+        external_data=False, dynamic_shapes={"fields": {0: batch}},
     )  # fmt: skip
     return session(path)
 
