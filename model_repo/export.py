@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,7 +182,7 @@ def _fitting(recipe: Recipe, source: Source) -> Fitting:
 def _rounding(method: Method, networks: Sequence[nn.Module], rounded: Sequence[nn.Module], fitting: Fitting) -> float:
     """Largest change of a network's own probability by half-precision weights."""
     answers = [
-        [in_batches(lambda batch, n=network: method.probabilities(n, batch), fitting.fields[:COMPARED_FIELDS]) for network in group]
+        [in_batches(partial(method.probabilities, network), fitting.fields[:COMPARED_FIELDS]) for network in group]
         for group in (networks, rounded)
     ]
     return max(float((before - after).abs().max()) for before, after in zip(*answers, strict=True))

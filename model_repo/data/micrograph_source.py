@@ -129,6 +129,7 @@ def open_micrographs(recipe: Recipe, folder: Path | None) -> MicrographSource:
     """The recipe's split over the images under `folder`; raise EdgeAgentError when none is named."""
     if folder is None:
         raise EdgeAgentError(f"recipe {recipe.name}", "reads real images", "name their folder with --data DIR")
+    # the recipe's source is micrographs here: opening.py has looked
     return MicrographSource(recipe, (recipe.folder / recipe.data.split).resolve(), folder)  # type: ignore[union-attr]
 
 

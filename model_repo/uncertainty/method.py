@@ -146,7 +146,7 @@ class Plain:
         return torch.softmax(network(fields)[:, 0].float(), dim=1)
 
 
-def in_batches(function: object, fields: Tensor, size: int = 64) -> Tensor:
+def in_batches(function: Callable[[Tensor], Tensor], fields: Tensor, size: int = 64) -> Tensor:
     """Apply `function` to batches of fields without gradients; the answers joined."""
     with torch.inference_mode():
-        return torch.cat([function(batch.to(memory_format=torch.channels_last)) for batch in torch.split(fields, size)])  # type: ignore[operator]
+        return torch.cat([function(batch.to(memory_format=torch.channels_last)) for batch in torch.split(fields, size)])

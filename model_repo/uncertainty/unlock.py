@@ -216,9 +216,9 @@ def _left(answer: Callable[[Tensor], Tensor], features: Tensor, targets: Tensor)
 
 
 def _outputs(layer: nn.Module) -> int:
-    return layer.out_features if isinstance(layer, nn.Linear) else int(layer.out_channels)  # type: ignore[arg-type]
+    return layer.out_features if isinstance(layer, nn.Linear) else int(layer.out_channels)  # type: ignore[arg-type]  # a convolution: refuse_layer has looked
 
 
 def _width(tap: nn.Module) -> int:
     layer = tap.get_submodule("layer")
-    return layer.in_features if isinstance(layer, nn.Linear) else int(layer.in_channels)  # type: ignore[arg-type]
+    return layer.in_features if isinstance(layer, nn.Linear) else int(layer.in_channels)  # type: ignore[arg-type]  # as above
