@@ -14,22 +14,21 @@ from edge_agent.core.frame import Acquisition, Frame
 from edge_agent.drift import AlteredFrames, CalibrationFrame, SequentialJudge, fit_calibration
 from edge_agent.frames import content_hash, measure
 from edge_agent.inference import MANIFEST_NAME, DigestedFile, EmbeddedPredictor, load_manifest, sha256_of
-from edge_agent.simulate import Filament, blur
+from edge_agent.simulate import known_changes
 from edge_agent.uncertainty import score
 from model_repo.data.micrographs import FULL_SCALE
 from model_repo.staging import staged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edge_agent.drift import Calibration
+    from edge_agent.simulate import AcquisitionChange
     from model_repo.data.source import Probe, Source
     from model_repo.recipe import CalibrationVisits
-
-    Alter = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
 
 FILE = "calibration.json"
 SEED = 2021
@@ -51,10 +50,10 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
         )
     frames = asyncio.run(_observe(folder, source, visits.frames))
     frames += [_measured(probe) for probe in source.visited("train", visits.frames)]
-    altered = [
-        AlteredFrames(change, strength, asyncio.run(_observe(folder, source, visits.altered_frames, alter, visits.altered_every)))
-        for change, strength, alter in _changes()
-    ]
+    altered = []
+    for change in known_changes():
+        shown = asyncio.run(_observe(folder, source, visits.altered_frames, change, visits.altered_every))
+        altered.append(AlteredFrames(change.name, change.strength, shown))
     calibration = fit_calibration(
         frames,
         altered,
@@ -70,44 +69,13 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
     return "\n".join([*_table(calibration), SequentialJudge(calibration).guarantee])
 
 
-def _changes() -> Iterator[tuple[str, float, Alter]]:
-    """Known changes of the acquisition, each as a path of growing strength."""
-    for strength in (0.5, 1.0, 2.0, 3.0):
-        yield "filament change", strength, _through(Filament(strength))
-    for offset in (0.1, 0.25):
-        yield "rise in brightness", offset, _shifted(offset)
-        yield "fall in brightness", offset, _shifted(-offset)
-    for gain in (0.7, 0.4):
-        yield "loss of contrast", round(1 - gain, 2), _contrast(gain)
-    for sigma_px in (1.0, 2.5):
-        yield "loss of focus", sigma_px, _blurred(sigma_px)
-
-
-def _through(filament: Filament) -> Alter:
-    return lambda pixels, rng: np.asarray(filament.apply(pixels, rng), np.uint8)
-
-
-def _shifted(offset: float) -> Alter:
-    return lambda pixels, _rng: _to_8_bit(pixels / FULL_SCALE + offset)
-
-
-def _contrast(gain: float) -> Alter:
-    return lambda pixels, _rng: _to_8_bit(pixels.mean() / FULL_SCALE + gain * (pixels / FULL_SCALE - pixels.mean() / FULL_SCALE))
-
-
-def _blurred(sigma_px: float) -> Alter:
-    return lambda pixels, _rng: _to_8_bit(blur((pixels / FULL_SCALE).astype(np.float32), sigma_px))
-
-
-def _to_8_bit(intensity: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.asarray(np.rint(np.clip(intensity, 0, 1) * FULL_SCALE), np.uint8)
-
-
 def _measured(probe: Probe) -> CalibrationFrame:
     return CalibrationFrame(probe.lot, probe.group, probe.name, None, measure(probe.pixels, FULL_SCALE))
 
 
-async def _observe(folder: Path, source: Source, frames: int, alter: Alter | None = None, every: int = 1) -> list[CalibrationFrame]:
+async def _observe(
+    folder: Path, source: Source, frames: int, change: AcquisitionChange | None = None, every: int = 1
+) -> list[CalibrationFrame]:
     """Predict and measure `frames` fields of view on each `every`-th calibration source, the way the agent does."""
     predictor = EmbeddedPredictor(folder)
     await predictor.start()
@@ -118,7 +86,7 @@ async def _observe(folder: Path, source: Source, frames: int, alter: Alter | Non
                 continue
             rng = np.random.default_rng((SEED, number, 1))
             probes = list(visit)
-            visited = [_frame(alter(probe.pixels, rng) if alter else probe.pixels) for probe in probes]
+            visited = [_frame(np.asarray(change.apply(probe.pixels, rng), np.uint8) if change else probe.pixels) for probe in probes]
             for probe, frame, prediction in zip(probes, visited, await predictor.predict(visited), strict=True):
                 found.append(CalibrationFrame(probe.lot, probe.group, probe.name, score(prediction), frame.statistics))
     finally:

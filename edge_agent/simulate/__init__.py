@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.simulate.changes import AcquisitionChange, known_changes
 from edge_agent.simulate.column import Filament, blur
 from edge_agent.simulate.instrument import simulate, views
 from edge_agent.simulate.plan import PlannedSample, plan_samples
@@ -16,6 +17,7 @@ __all__ = [
     "MICROSCOPE_VERSION",
     "UNSEEN_LOTS",
     "WINDOW_PX",
+    "AcquisitionChange",
     "Column",
     "Filament",
     "Micrographs",
@@ -27,6 +29,7 @@ __all__ = [
     "VirtualLots",
     "VirtualMicroscope",
     "blur",
+    "known_changes",
     "plan_samples",
     "read_grey",
     "simulate",
