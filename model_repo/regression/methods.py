@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import minimize
 
 from edge_agent.core.errors import EdgeAgentError
-from model_repo.regression.rigidity import fit_rigidity, with_bias
+from model_repo.uncertainty.rigid_regression import fit_rigidity, with_bias
 from model_repo.uncertainty.unlock import probabilistic
 
 if TYPE_CHECKING:

@@ -23,8 +23,7 @@ class InverseRigidity(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features [batch, networks, channels] to inverse rigidities [batch, networks]."""
-        projected = torch.matmul(features.transpose(0, 1), self.factors)
-        return (projected * projected).sum(dim=2).transpose(0, 1)
+        return inverse_rigidity(features.transpose(0, 1), self.factors).transpose(0, 1)
 
     def local(self, places: Tensor) -> Tensor:
         """Map features before pooling [batch, networks * channels, rows, columns] to a map [batch, rows, columns], mean over networks."""
@@ -35,12 +34,26 @@ class InverseRigidity(nn.Module):
         return local
 
 
+def inverse_rigidity(features: Tensor, factor: Tensor) -> Tensor:
+    """f^T L L^T f (..., n) of features (..., n, channels) for L (..., channels, channels)."""
+    projected = torch.matmul(features, factor)
+    return (projected * projected).sum(dim=-1)
+
+
+def gram_of(features: Tensor) -> Tensor:
+    """F^T F / n (channels, channels) of training features [n, channels], in double precision."""
+    f = features.double()
+    return f.T @ f / len(f)
+
+
+def inverse_root(gram: Tensor, ridge: float) -> Tensor:
+    """L (channels, channels) with L L^T = (gram + s^2 I)^-1; s^2 is `ridge` times the mean eigenvalue of `gram`."""
+    channels = len(gram)
+    values, vectors = torch.linalg.eigh(gram + ridge * gram.trace() / channels * torch.eye(channels, dtype=gram.dtype))
+    root: Tensor = vectors / values.sqrt()
+    return root
+
+
 def fit_factor(features: Tensor, ridge: float) -> Tensor:
     """L (channels, channels) of `InverseRigidity` for training features [n, channels]; s^2 is `ridge` times F^T F's mean eigenvalue."""
-    f = features.double()
-    gram = f.T @ f / len(f)
-    channels = len(gram)
-    regular = gram + ridge * gram.trace() / channels * torch.eye(channels, dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(regular)
-    factor: Tensor = vectors / values.sqrt()
-    return factor.float()
+    return inverse_root(gram_of(features), ridge).float()

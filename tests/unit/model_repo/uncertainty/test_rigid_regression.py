@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from edge_agent.core.errors import EdgeAgentError
-from model_repo.regression.rigidity import fit_rigidity, inverse_rigidity
+from model_repo.uncertainty.rigid_regression import fit_rigidity
 
 
 def linear(n, rng, dimensions=5):
     features = rng.normal(size=(n, dimensions)) * np.array([3, 1, 1, 0.3, 0.01])
     return features, 0.2 * rng.normal(size=n)
+
+
+def inverse_rigidity(features, inverse):
+    f = np.column_stack((features, np.ones(len(features))))
+    return np.einsum("ni,ij,nj->n", f, inverse, f)
 
 
 def test_the_variance_is_the_papers_formula():
