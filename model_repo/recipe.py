@@ -12,6 +12,8 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.inference import Preprocessing
 from model_repo.method_kind import MethodKind
 
+RECIPES = Path(__file__).parent / "recipes"
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -180,10 +182,10 @@ class Recipe(_Part):
 
 def find_recipe(name: str) -> Path:
     """A recipe's path: a file, or the name of one in model_repo/recipes; raise EdgeAgentError."""
-    for candidate in (Path(name), Path(__file__).parent / "recipes" / f"{name.removesuffix('.toml')}.toml"):
+    for candidate in (Path(name), RECIPES / f"{name.removesuffix('.toml')}.toml"):
         if candidate.is_file():
             return candidate
-    known = ", ".join(sorted(path.stem for path in (Path(__file__).parent / "recipes").glob("*.toml")))
+    known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
     raise EdgeAgentError(name, "is neither a file nor a known recipe", f"known recipes: {known}")
 
 

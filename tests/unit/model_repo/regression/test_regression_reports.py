@@ -100,7 +100,7 @@ def test_a_committed_report_says_what_its_figures_say(name):
 
 
 def test_the_verbs_are_there_and_refuse_what_is_not(tmp_path):
-    from model_repo.cli_regression import regression_app
+    from model_repo.cli.regression import regression_app
 
     runner = CliRunner()
     for verb in ("composition", "sinusoid"):

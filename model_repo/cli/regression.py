@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edge_agent.core.errors import ConfigurationError
+from model_repo.cli.extra import training_extra
 
 regression_app = typer.Typer(
     help="Uncertainty of a number: formation enthalpy from composition, and the sinusoid of Bi et al.",
@@ -29,7 +27,7 @@ def composition(
 
     Example: model-repo regression composition --data data/composition --out model_repo/reports/composition
     """
-    with _training_extra():
+    with training_extra("regression"):
         from model_repo.regression.run import run_composition
     print(f"report: {run_composition(data, out, work)}")
 
@@ -40,18 +38,6 @@ def sinusoid(out: Out) -> None:
 
     Example: model-repo regression sinusoid --out model_repo/reports/sinusoid
     """
-    with _training_extra():
+    with training_extra("regression"):
         from model_repo.regression.run import run_sinusoid
     print(f"report: {run_sinusoid(out)}")
-
-
-@contextmanager
-def _training_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith(("model_repo", "edge_agent")):
-            raise
-        raise ConfigurationError(
-            "model-repo regression", f"needs {error.name}", "install the extra: pip install 'edge-agent[train]'"
-        ) from error

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_agent.core.errors import ConfigurationError, EdgeAgentError
-from model_repo.cli_regression import regression_app
+from edge_agent.core.errors import EdgeAgentError
+from model_repo.cli.extra import training_extra
+from model_repo.cli.regression import regression_app
 from model_repo.method_kind import MethodKind
 
 if TYPE_CHECKING:
     from model_repo.data.source import Source
     from model_repo.recipe import Recipe
-
-TRAINING_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "skimage", "matplotlib", "scipy", "gpytorch", "linear_operator"})
 
 app = typer.Typer(
     name="model-repo",
@@ -69,7 +66,7 @@ def train(
 
     Example: model-repo train sem-real --data data/sem --out checkpoints/sem-real
     """
-    with _training_extra("train"):
+    with training_extra("train"):
         from model_repo.train import train as train_members
     loaded, source = _recipe_and_source(recipe, method, data)
     unknown = set(member or ()) - set(loaded.training.seeds)
@@ -94,7 +91,7 @@ def export(
 
     Example: model-repo export sem-real --data data/sem --checkpoints checkpoints/sem-real --out model_repo/served/sem-real
     """
-    with _training_extra("export"):
+    with training_extra("export"):
         from model_repo.export import export as export_model
     loaded, source = _recipe_and_source(recipe, method, data)
     manifest = export_model(loaded, source, checkpoints, out, with_temperature=temperature)
@@ -115,7 +112,7 @@ def evaluate(
 
     Example: model-repo evaluate sem-real --data data/sem --out model_repo/reports/sem-real
     """
-    with _training_extra("evaluate"):
+    with training_extra("evaluate"):
         from model_repo.evaluation import draw_all, failures, write_report
         from model_repo.evaluation import evaluate as evaluate_model
     loaded, source = _recipe_and_source(recipe, None, data)
@@ -148,7 +145,7 @@ def learning_curve(
 
     Example: model-repo learning-curve sem-virtual --checkpoints checkpoints --work curve --out model_repo/reports/sem-virtual-curve
     """
-    with _training_extra("learning-curve"):
+    with training_extra("learning-curve"):
         from model_repo.learning_curve import learning_curve as measure
         from model_repo.learning_report import write_learning_report
     from model_repo.recipe import find_recipe, load_recipe
@@ -172,7 +169,7 @@ def calibrate(
 
     Example: model-repo calibrate sem-real --data data/sem
     """
-    with _training_extra("calibrate"):
+    with training_extra("calibrate"):
         from model_repo.calibrate import calibrate as calibrate_model
     loaded, source = _recipe_and_source(recipe, None, data)
     print(calibrate_model(_served(model or loaded.name), source, loaded.calibration))
@@ -218,8 +215,9 @@ def list_() -> None:
     Example: model-repo list
     """
     from edge_agent.inference import MANIFEST_NAME, load_manifest, shipped_models
+    from model_repo.recipe import RECIPES
 
-    for path in sorted((Path(__file__).parent / "recipes").glob("*.toml")):
+    for path in sorted(RECIPES.glob("*.toml")):
         print(f"recipe  {path.stem}")
     folder = shipped_models()
     for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")) if folder else ():
@@ -272,15 +270,3 @@ def _shown(out: Path) -> Path:
         return out.resolve().relative_to(Path.cwd())
     except ValueError:
         return Path(out.name)
-
-
-@contextmanager
-def _training_extra(verb: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in TRAINING_PACKAGES:
-            raise
-        raise ConfigurationError(
-            f"model-repo {verb}", f"needs {error.name}", "install the extra: pip install 'edge-agent[train]'"
-        ) from error
