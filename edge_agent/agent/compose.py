@@ -37,7 +37,7 @@ class ServedModel:
     Attributes:
         folder: the model's folder.
         manifest: what it promises.
-        calibration: what its frames look like while nothing is wrong; None when it ships without.
+        calibration: what its frames look like while nothing is wrong: the stream's own, else the model's; None without either.
         referral_threshold: entropy above which a frame is referred, nats; None when referral is off.
     """
 
@@ -59,10 +59,30 @@ def find_served_model(settings: Settings, stream: StreamSettings) -> ServedModel
             "change model.version or model_dirs",
         )
     inference.verify(folder, manifest)
-    calibration = load_calibration(folder / manifest.calibration.file) if manifest.calibration else None
-    if calibration is not None and calibration.model_digest != manifest.onnx.sha256:
-        raise ModelError(f"model {folder}", "its calibration belongs to another graph", "run `model-repo calibrate` for this model")
-    return ServedModel(folder, manifest, calibration, _referral(stream, manifest))
+    return ServedModel(folder, manifest, _calibration(stream, folder, manifest), _referral(stream, manifest))
+
+
+def _calibration(stream: StreamSettings, folder: Path, manifest: Manifest) -> Calibration | None:
+    """The stream's own calibration, else the model's; raises ModelError for one that was made with another graph or ensemble."""
+    path = stream.model.calibration
+    if path is None:
+        if manifest.calibration is None:
+            return None
+        path, way_out = folder / manifest.calibration.file, "run `model-repo calibrate` for this model"
+    else:
+        way_out = f"run `edge-agent calibrate --stream {stream.name}` with this model, or remove model.calibration"
+    calibration = load_calibration(path)
+    if calibration.model_digest != manifest.onnx.sha256:
+        raise ModelError(
+            f"calibration {path}",
+            f"was made for the graph with SHA-256 {calibration.model_digest}, but model {manifest.name} is {manifest.onnx.sha256}",
+            way_out,
+        )
+    if calibration.members != manifest.members:
+        raise ModelError(
+            f"calibration {path}", f"was made with {calibration.members} members, model {manifest.name} has {manifest.members}", way_out
+        )
+    return calibration
 
 
 def _referral(stream: StreamSettings, manifest: Manifest) -> float | None:

@@ -67,15 +67,17 @@ def resolve_paths(settings: Settings, base: Path) -> Settings:
             "model_dirs": tuple(_absolute(folder, base) for folder in settings.agent.model_dirs),
         }
     )
-    streams = tuple(stream.model_copy(update={"path": _absolute(stream.path, base)}) for stream in settings.stream)
-    kafka = settings.kafka and _with_absolute_files(settings.kafka, base)
-    return settings.model_copy(
-        update={"agent": agent, "stream": streams, "kafka": kafka, "http": _with_absolute_files(settings.http, base)}
+    streams = tuple(
+        stream.model_copy(update={"path": _absolute(stream.path, base), "model": _with_absolute_files(stream.model, base)})
+        for stream in settings.stream
     )
+    kafka = settings.kafka and _with_absolute_files(settings.kafka, base)
+    alert, http = _with_absolute_files(settings.alert, base), _with_absolute_files(settings.http, base)
+    return settings.model_copy(update={"agent": agent, "stream": streams, "kafka": kafka, "alert": alert, "http": http})
 
 
 def _with_absolute_files(section: S, base: Path) -> S:
-    """`section` with its certificates, keys and secrets looked for beside the configuration file."""
+    """`section` with the files it names looked for beside the configuration file."""
     files = {name: _absolute(value, base) for name in type(section).model_fields if isinstance(value := getattr(section, name), Path)}
     return section.model_copy(update=files)
 

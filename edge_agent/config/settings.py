@@ -62,6 +62,8 @@ class ModelSettings(Section):
     """A folder in model_dirs, or a model that ships with the agent, such as sem-real."""
     version: str | None = None
     """Refuse any other version of the model."""
+    calibration: Path | None = None
+    """A calibration of one's own instrument, as `edge-agent calibrate` writes it; the one that ships with the model when absent."""
     backend: Literal["embedded", "triton"] = "embedded"
     """Run the model in this process, or ask a Triton server."""
     url: str | None = None
@@ -216,6 +218,38 @@ class KafkaSettings(Section):
         return self
 
 
+class AlertSettings(Section):
+    """Who hears of an alert at once, beside the event log; and the pictures that are kept of it."""
+
+    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """A program and its arguments, started without a shell for each alert, which it reads as one JSON event on standard input."""
+    webhook: SecretStr | None = None
+    """An http(s) address that takes each alert by POST; better in webhook_file or EDGE_AGENT__ALERT__WEBHOOK, since most hold a token."""
+    webhook_file: Path | None = None
+    """A file that holds the address and nothing else."""
+    timeout: Annotated[Duration, Field(gt=0, le=300)] = 10.0
+    """How long the command or the webhook may take over one alert."""
+    give_up: Duration = 86400.0
+    """How old an alert that nobody takes may become before the next one's turn comes; log and metrics tell of it."""
+    evidence_episodes: int = Field(default=100, ge=0, le=1000)
+    """Of how many episodes, the newest, pictures are kept in the state directory's evidence folder, about 1 MB each; 0 makes none."""
+
+    @field_validator("command")
+    @classmethod
+    def _a_program(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and not value[0].strip():
+            raise ValueError('the first part names no program; write it as command = ["program", "argument"]')
+        if value is not None and any("\0" in part for part in value):
+            raise ValueError("a part holds a NUL character")
+        return value
+
+    @model_validator(mode="after")
+    def _one_address(self) -> AlertSettings:
+        if self.webhook is not None and self.webhook_file is not None:
+            raise ValueError("webhook and webhook_file are two ways to give one address; keep one of the two")
+        return self
+
+
 class HttpSettings(Section):
     """Metrics and health; loopback unless TLS or a token protects it."""
 
@@ -268,6 +302,7 @@ class Settings(Section):
     agent: AgentSettings = AgentSettings()
     stream: tuple[StreamSettings, ...] = Field(min_length=1)
     kafka: KafkaSettings | None = None
+    alert: AlertSettings = AlertSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
 
@@ -283,5 +318,5 @@ class Settings(Section):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Secret values of this configuration, so that a log can blank them."""
-        held = [self.http.token, self.kafka.sasl_password if self.kafka else None]
+        held = [self.http.token, self.kafka.sasl_password if self.kafka else None, self.alert.webhook]
         return tuple(secret.get_secret_value() for secret in held if secret is not None)
