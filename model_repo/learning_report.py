@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from model_repo import pages
 from model_repo.figures import learning_figure, save
 
 if TYPE_CHECKING:
@@ -16,17 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_repo.learning_curve import Measured
-    from model_repo.metrics import Interval, LearningCurve
+    from model_repo.metrics import LearningCurve
 
 
 def write_learning_report(measured: Measured, out: Path, command: str) -> Path:
     """Write `out`.md, `out`/learning-curve.png and `out`/learning-curve.json; return the page's path."""
     out.mkdir(parents=True, exist_ok=True)
     save(learning_figure(measured.accuracy, measured.confidence), out / "learning-curve.png")
-    (out / "learning-curve.json").write_text(json.dumps(_plain(asdict(measured)), indent=1) + "\n", encoding="utf-8")
-    page = out.with_suffix(".md")
-    page.write_text("\n".join(_page(measured, out.name, command)) + "\n", encoding="utf-8")
-    return page
+    return pages.write(out, asdict(measured), _page(measured, out.name, command), name="learning-curve")
 
 
 def _page(measured: Measured, folder: str, command: str) -> Iterator[str]:
@@ -40,8 +35,8 @@ def _page(measured: Measured, folder: str, command: str) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|"
     for run, right, sure in zip(measured.runs, measured.accuracy.observed, measured.confidence.observed, strict=True):
         yield (
-            f"| {measured.origin} | {run.samples} | {run.fraction:.0%} | {run.networks} | {run.steps} | {_interval(right)} | "
-            f"{_interval(sure)} | {run.single_accuracy:.3f} / {run.single_confidence:.3f} | {run.seconds:.0f} |"
+            f"| {measured.origin} | {run.samples} | {run.fraction:.0%} | {run.networks} | {run.steps} | {right} | "
+            f"{sure} | {run.single_accuracy:.3f} / {run.single_confidence:.3f} | {run.seconds:.0f} |"
         )
     yield ""
     yield _goes_on("Accuracy", measured.accuracy)
@@ -70,19 +65,3 @@ def _goes_on(name: str, curve: LearningCurve) -> str:
         most = "no end" if math.isinf(needed.high) else f"{needed.high:.0f}"
         reach = f"{curve.wanted:.0%} would take about {needed.value:.0f} samples a lot (95 %: {needed.low:.0f} to {most})"
     return f"{name} is fitted by {law.asymptote:.3f} - {law.amplitude:.3f} n^-{law.exponent:.2f}; {reach}."
-
-
-def _interval(found: Interval) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.ndarray):
-        return [_plain(inner) for inner in value.tolist()]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

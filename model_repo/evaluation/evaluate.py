@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,11 +69,6 @@ class Evaluation:
     seconds: float
     machine: str
     training: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +185,3 @@ def _without_pixels(answers: Sequence[Answer]) -> list[Answer]:
     """Shifted frames are many; only known ones are looked at again."""
     nothing = np.zeros((0, 0), np.uint8)
     return [replace(answer, probe=replace(answer.probe, pixels=nothing)) for answer in answers]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    return value

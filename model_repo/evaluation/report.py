@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from model_repo import pages
 from model_repo.evaluation.answers import FRAME_SCORES, SCORES
 from model_repo.evaluation.evaluate import ALONE
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from model_repo.evaluation.detection import Detection
     from model_repo.evaluation.evaluate import Evaluation
     from model_repo.evaluation.quality import Difference, Quality
-    from model_repo.metrics import Interval
 
 FAILING_AUC = 0.8
 GUARANTEED_SAMPLES = 6
@@ -40,11 +41,7 @@ def write_report(evaluation: Evaluation, out: Path, command: str, pictures: Sequ
         pictures: file names in `out`, with captions.
         remarks: what a person has to say of the model, put before the tables.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "figures.json").write_text(json.dumps(evaluation.to_json(), indent=1) + "\n", encoding="utf-8")
-    page = out.with_suffix(".md")
-    page.write_text("\n".join(_page(evaluation, out.name, command, pictures, remarks)) + "\n", encoding="utf-8")
-    return page
+    return pages.write(out, asdict(evaluation), _page(evaluation, out.name, command, pictures, remarks))
 
 
 def failures(evaluation: Evaluation) -> list[str]:
@@ -54,12 +51,8 @@ def failures(evaluation: Evaluation) -> list[str]:
         if row.level != "frame" or row.auc["entropy"].value >= FAILING_AUC:
             continue
         name, best = max(row.auc.items(), key=lambda item: item[1].value)
-        better = (
-            f"{name} has {_figure(best)}"
-            if best.value >= FAILING_AUC
-            else f"no score reaches {FAILING_AUC:g} (best: {name}, {_figure(best)})"
-        )
-        sentences.append(f"Entropy fails on {row.kind} ({row.origin}): frame AUC {_figure(row.auc['entropy'])}; {better}.")
+        better = f"{name} has {best}" if best.value >= FAILING_AUC else f"no score reaches {FAILING_AUC:g} (best: {name}, {best})"
+        sentences.append(f"Entropy fails on {row.kind} ({row.origin}): frame AUC {row.auc['entropy']}; {better}.")
     return sentences or [f"Entropy reached a frame AUC of {FAILING_AUC:g} on every kind tried here."]
 
 
@@ -134,7 +127,7 @@ def _trust(evaluation: Evaluation) -> Iterator[str]:
     yield "| origin | asked for | entropy threshold, nats | coverage on test | risk on test |"
     yield "|---|---|---|---|---|"
     for row in evaluation.referral:
-        yield f"| {evaluation.origin} | {row.asked} | {row.threshold:.4f} | {_figure(row.coverage)} | {_figure(row.risk)} |"
+        yield f"| {evaluation.origin} | {row.asked} | {row.threshold:.4f} | {row.coverage} | {row.risk} |"
     yield ""
     tempering = evaluation.tempering
     if tempering is None:
@@ -160,7 +153,7 @@ def _trust(evaluation: Evaluation) -> Iterator[str]:
             f"Over 20 random halvings of all untrained samples, which checks the procedure, not the network: {found.halvings.pooled:.3f} "
             f"(standard error {found.halvings.standard_error:.3f}), {sum(lot.missed for lot in found.halvings.lots)} lots off."
         )
-        yield f"The agent's p-value of the distance is at most 0.1 in {_figure(found.strange)} of normal test frames."
+        yield f"The agent's p-value of the distance is at most 0.1 in {found.strange} of normal test frames."
     yield ""
 
 
@@ -192,14 +185,14 @@ def _shifts(evaluation: Evaluation) -> Iterator[str]:
         own = {row.kind: row for row in evaluation.detections if row.level == "frame"}
         for kind in dict.fromkeys(row.kind for row in evaluation.others):
             rows = {row.method: row for row in evaluation.others if row.kind == kind}
-            cells = " | ".join(_figure(rows[name].entropy) for name in methods)
-            yield f"| {own[kind].origin} | {kind} | {_figure(own[kind].auc['entropy'])} | {cells} |"
+            cells = " | ".join(str(rows[name].entropy) for name in methods)
+            yield f"| {own[kind].origin} | {kind} | {own[kind].auc['entropy']} | {cells} |"
         yield ""
     if not evaluation.tellings:
         return
     yield "Telling known frames, filament changes, unseen lots and unrelated pictures apart (logistic regression on entropy, mutual"
     yield "information, distance and acquisition statistics for the lot; cross-validated, samples kept whole): balanced accuracy"
-    yield ", ".join(f"from {name} {_figure(telling.balanced_accuracy)}" for name, telling in evaluation.tellings.items()) + "."
+    yield ", ".join(f"from {name} {telling.balanced_accuracy}" for name, telling in evaluation.tellings.items()) + "."
     yield ""
 
 
@@ -222,22 +215,18 @@ def _standing_limits(evaluation: Evaluation) -> Iterator[str]:
     yield "- One training of each method: what other seeds would give is not in the intervals."
 
 
-def _figure(figure: Interval) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
-
-
 def _quality_row(row: Quality, origin: str) -> str:
-    cells = " | ".join(map(_figure, (row.accuracy, row.nll, row.ece, row.risk_at_90)))
+    cells = " | ".join(map(str, (row.accuracy, row.nll, row.ece, row.risk_at_90)))
     return f"| {origin} | {row.level} | {METHODS[row.method]} | {row.frames} ({row.groups}) | {row.count} | {cells} |"
 
 
 def _difference_row(row: Difference, origin: str) -> str:
-    cells = " | ".join(map(_figure, (row.accuracy, row.nll, row.ece, row.risk_at_90, row.risk_ratio)))
+    cells = " | ".join(map(str, (row.accuracy, row.nll, row.ece, row.risk_at_90, row.risk_ratio)))
     return f"| {origin} | {row.level} | {METHODS[row.other]} | {cells} |"
 
 
 def _detection_row(row: Detection, scores: tuple[str, ...]) -> str:
-    cells = " | ".join(_figure(row.auc[name]) for name in scores)
+    cells = " | ".join(str(row.auc[name]) for name in scores)
     right = "-" if row.accuracy is None else f"{row.accuracy:.3f}"
     if row.accuracy_before is not None:
         right = f"{row.accuracy_before:.3f} to {right}"

@@ -25,6 +25,14 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """As reports show it.
+
+        >>> str(Interval(0.912, 0.88, 0.94))
+        '0.912 [0.880, 0.940]'
+        """
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 def members_of(groups: Groups) -> list[NDArray[np.int64]]:
     """The indices of every group's elements, groups in order of first appearance."""

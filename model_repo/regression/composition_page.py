@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from model_repo.metrics import Interval
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -76,7 +78,7 @@ def _methods(figures: dict[str, Any]) -> Iterator[str]:
     yield f"| origin | method | {' | '.join(COLUMNS.values())} | fitted on validation | s |"
     yield "|---|---|" + "---|" * (len(COLUMNS) + 2)
     for row in figures["methods"]:
-        cells = " | ".join(_figure(row["figures"][name]) for name in COLUMNS)
+        cells = " | ".join(str(Interval(**row["figures"][name])) for name in COLUMNS)
         fitted = ", ".join(f"{name} {value:.3g}" for name, value in row["fitted"].items()) or "nothing"
         yield f"| DFT | {row['name']} | {cells} | {fitted} | {row['fitting_s']:.1f} |"
     yield ""
@@ -125,20 +127,20 @@ def _training(figures: dict[str, Any]) -> Iterator[str]:
 
 def failures(figures: dict[str, Any]) -> list[str]:
     """One sentence for what each figure shows to be wrong, and the limits that no figure shows."""
-    rows = {row["name"]: row["figures"] for row in figures["methods"]}
+    rows = {row["name"]: {name: Interval(**figure) for name, figure in row["figures"].items()} for row in figures["methods"]}
     constant = rows["single network, constant variance"]
     sentences = []
     for name, found in rows.items():
-        if found["nll"]["low"] > constant["nll"]["high"]:
+        if found["nll"].low > constant["nll"].high:
             sentences.append(
-                f"{name}: NLL {_figure(found['nll'])}, worse than one constant variance for all ({_figure(constant['nll'])}). Its variance "
+                f"{name}: NLL {found['nll']}, worse than one constant variance for all ({constant['nll']}). Its variance "
                 f"was learnt on compounds the network had fitted, so it is too sure of new ones: sharpness "
-                f"{found['sharpness']['value']:.3f} against an RMSE of {found['rmse']['value']:.3f} eV/atom."
+                f"{found['sharpness'].value:.3f} against an RMSE of {found['rmse'].value:.3f} eV/atom."
             )
     equal = [
         name
         for name, found in rows.items()
-        if found is not constant and found["nll"]["high"] >= constant["nll"]["low"] and found["nll"]["low"] <= constant["nll"]["high"]
+        if found is not constant and found["nll"].high >= constant["nll"].low and found["nll"].low <= constant["nll"].high
     ]
     if equal:
         sentences.append(f"By NLL these cannot be told from one constant variance by intervals that are not paired: {'; '.join(equal)}.")
@@ -157,7 +159,3 @@ def failures(figures: dict[str, Any]) -> list[str]:
     )
     dropped = sum(count["dropped"] for count in figures["counts"].values())
     return [*sentences, f"{dropped} compounds were dropped by the rule above, most as outliers; the figures say nothing of such.", *LIMITS]
-
-
-def _figure(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"

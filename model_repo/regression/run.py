@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from model_repo.regression import composition_page, pages, pictures, sinusoid, sinusoid_page
+from model_repo import pages
+from model_repo.regression import composition_page, pictures, sinusoid, sinusoid_page
 from model_repo.regression.composition import FILE_NAME, RULE, SIDES, SPLIT_SEED, Side, SplitCompounds, read_compounds, split_by_system
 from model_repo.regression.elemnet import WIDTHS, Schedule
 from model_repo.regression.machine import machine
@@ -85,7 +86,7 @@ def run_composition(
         "rest_seconds": time.monotonic() - trained,
     }
     pictures.draw_composition(test.enthalpy_ev, answers, scored, best, out)
-    return pages.write(out, figures, composition_page.lines)
+    return pages.write(out, figures, composition_page.lines(figures, out.name))
 
 
 def run_sinusoid(
@@ -112,7 +113,7 @@ def run_sinusoid(
         "seconds": time.monotonic() - began,
     }
     pictures.draw_sinusoid(fits, out)
-    return pages.write(out, figures, sinusoid_page.lines)
+    return pages.write(out, figures, sinusoid_page.lines(figures, out.name))
 
 
 def _tensors(split: SplitCompounds, side: Side) -> tuple[Tensor, Tensor]:

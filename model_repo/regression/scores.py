@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from edge_agent.core.errors import EdgeAgentError
+from model_repo.metrics import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,15 +27,6 @@ NAMES = ("mae", "rmse", "nll", "sharpness", "calibration_error", "miscalibration
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Scores:
     """What one method reached.
 
@@ -44,7 +36,7 @@ class Scores:
         bins: root-mean predicted variance and root-mean-square error (10, 2) of equal parts of the data, by predicted variance.
     """
 
-    figures: dict[str, Figure]
+    figures: dict[str, Interval]
     observed: NDArray[np.float64]
     bins: NDArray[np.float64]
 
@@ -69,7 +61,7 @@ def score(truth: NDArray[Any], mean: NDArray[Any], variance: NDArray[Any], group
     whole = by_group.sum(axis=0, keepdims=True)
     counts = rng.multinomial(len(by_group), np.full(len(by_group), 1 / len(by_group)), REPLICATES)
     values, replicates = _figures(whole), _figures(counts.astype(np.float64) @ by_group)
-    figures = {name: Figure(float(values[name][0]), *(float(q) for q in np.percentile(replicates[name], [2.5, 97.5]))) for name in NAMES}
+    figures = {name: Interval(float(values[name][0]), *(float(q) for q in np.percentile(replicates[name], [2.5, 97.5]))) for name in NAMES}
     return Scores(figures, _observed(whole)[0], np.stack([part[0] for part in _binned(whole)], axis=1))
 
 
