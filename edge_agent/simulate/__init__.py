@@ -7,7 +7,7 @@ from edge_agent.simulate.column import Filament, blur
 from edge_agent.simulate.instrument import simulate, views
 from edge_agent.simulate.plan import PlannedSample, plan_samples
 from edge_agent.simulate.source import Recorded, Source, Subject
-from edge_agent.simulate.source_real import WINDOW_PX, Micrographs, View, read_grey, visit
+from edge_agent.simulate.source_real import WINDOW_PX, Micrographs, View, read_as_grey, visit
 from edge_agent.simulate.source_virtual import VirtualLots
 from edge_agent.simulate.unrelated import unrelated_picture
 from edge_agent.simulate.virtual import KNOWN_LOTS, MICROSCOPE_VERSION, UNSEEN_LOTS, Column, VirtualMicroscope
@@ -31,7 +31,7 @@ __all__ = [
     "blur",
     "known_changes",
     "plan_samples",
-    "read_grey",
+    "read_as_grey",
     "simulate",
     "unrelated_picture",
     "views",

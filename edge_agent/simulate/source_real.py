@@ -46,7 +46,7 @@ class Micrograph:
     def show(self, frames: int, filament: float, current: float, rng: np.random.Generator) -> Iterator[View]:
         """Visit `frames` fields of view; of a weaker beam the grey level is lowered, the noise it would add is not."""
         changed = Filament(filament)
-        for view in visit(read_grey(self.path), frames, rng):
+        for view in visit(read_as_grey(self.path), frames, rng):
             pixels = view.pixels if current == 1.0 else np.asarray(np.rint(view.pixels * current), np.uint8)
             yield View(np.asarray(changed.apply(pixels, rng), np.uint8), view.top, view.left)
 
@@ -95,8 +95,8 @@ def _lots(folder: Path) -> dict[str, tuple[Path, ...]]:
     return {lot: paths for lot, paths in lots.items() if paths}
 
 
-def read_grey(path: Path) -> NDArray[np.uint8]:
-    """An image as 8-bit grey, shape (height, width); raises EdgeAgentError."""
+def read_as_grey(path: Path) -> NDArray[np.uint8]:
+    """Any image, colour too, converted to 8-bit grey, shape (height, width); raises EdgeAgentError."""
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("L"), dtype=np.uint8)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
 from edge_agent.frames import decode, measure
-from edge_agent.simulate import Filament, Micrographs, plan_samples, read_grey, simulate, unrelated_picture, views, visit
+from edge_agent.simulate import Filament, Micrographs, plan_samples, read_as_grey, simulate, unrelated_picture, views, visit
 
 
 def plan(samples=4, seed=0, **how):
@@ -17,7 +17,7 @@ def plan(samples=4, seed=0, **how):
 
 
 def test_no_filament_change_changes_nothing_and_a_stronger_one_is_noisier():
-    pixels = read_grey(Micrographs.shipped().known["superalloy"][0])
+    pixels = read_as_grey(Micrographs.shipped().known["superalloy"][0])
     assert Filament(0.0).apply(pixels, np.random.default_rng(0)) is pixels
     noise = [measure(Filament(s).apply(pixels, np.random.default_rng(0)), 255.0).log_noise for s in (0.0, 0.5, 1.0, 2.0)]
     assert noise == sorted(noise)
@@ -38,7 +38,7 @@ def test_an_impossible_strength_is_refused(strength):
 
 
 def test_the_stage_shows_different_fields_and_repeats_them_for_the_same_seed():
-    image = read_grey(Micrographs.shipped().known["superalloy"][0])
+    image = read_as_grey(Micrographs.shipped().known["superalloy"][0])
     shown = list(visit(image, 12, np.random.default_rng(3)))
     assert {view.pixels.shape for view in shown} == {(384, 384)}
     assert len({(view.top, view.left) for view in shown}) == 12
