@@ -11,11 +11,11 @@ import numpy as np
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.simulate import visit
 from model_repo.data.crops import CropSampler
+from model_repo.data.fields import labelled_fields
 from model_repo.data.micrographs import read_micrographs
+from model_repo.data.shifts import kinds
 from model_repo.data.source import Origin, Probe
 from model_repo.data.split import SIDES, SplitError, load_split
-from model_repo.fields import labelled_fields
-from model_repo.shifts import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

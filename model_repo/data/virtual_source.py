@@ -15,8 +15,8 @@ from platformdirs import user_cache_path
 
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.simulate import KNOWN_LOTS, MICROSCOPE_VERSION, UNSEEN_LOTS, VirtualMicroscope, unrelated_picture
+from model_repo.data.shifts import STRENGTHS, photographs
 from model_repo.data.source import Kind, Origin, Probe
-from model_repo.shifts import STRENGTHS, photographs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

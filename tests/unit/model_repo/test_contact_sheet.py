@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from edge_agent.core.errors import EdgeAgentError
-from model_repo.contact_sheet import REAL, write_contact_sheet
+from model_repo.data.contact_sheet import REAL, write_contact_sheet
 
 
 def test_the_sheet_shows_every_tile(tmp_path):

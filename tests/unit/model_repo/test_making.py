@@ -141,7 +141,7 @@ def test_the_distance_of_the_lots_own_crops_is_about_the_number_of_channels():
 @pytest.mark.parametrize("size", [(512, 512), (48, 48), (30, 200)])
 def test_frames_of_any_size_become_labelled_fields(tiny_recipe, size):
     from model_repo.data import Micrograph, SplitEntry
-    from model_repo.fields import labelled_fields
+    from model_repo.data.fields import labelled_fields
 
     image = Micrograph(SplitEntry(path="p", lot="b", sample="s", group="g", side="test"), np.full(size, 51, np.uint8))
     fields, labels = labelled_fields([image], ("a", "b"), tiny_recipe.preprocessing)

@@ -1,4 +1,4 @@
-"""Virtual micrographs beside real ones, to be judged by eye: `python -m model_repo.contact_sheet OUT.png DATA`."""
+"""Virtual micrographs beside real ones, to be judged by eye: `python -m model_repo.data.contact_sheet OUT.png DATA`."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def _real(folder: Path, count: int, shrink: int) -> list[tuple[NDArray[np.uint8]
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("usage: python -m model_repo.contact_sheet OUT.png DATA")
+        sys.exit("usage: python -m model_repo.data.contact_sheet OUT.png DATA")
     write_contact_sheet(Path(sys.argv[1]), Path(sys.argv[2]))

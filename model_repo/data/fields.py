@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.inference import Preprocessing
-    from model_repo.data import Micrograph
+    from model_repo.data.micrographs import Micrograph
 
 
 def labelled_fields(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from model_repo.data import Micrograph, Split
+    from model_repo.data.micrographs import Micrograph
+    from model_repo.data.split import Split
 
 STRENGTHS = {"mild": 0.5, "moderate": 1.0, "strong": 2.0}
 TILES_A_SLICE = 12  # neighbouring melt-pool tiles overlap by half: more would only repeat pixels
