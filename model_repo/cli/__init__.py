@@ -187,7 +187,7 @@ def layout(
 
     Example: model-repo layout sem-real --out triton --target onnxruntime
     """
-    from model_repo.layout import layout as lay_out
+    from model_repo.serving.layout import layout as lay_out
 
     print(lay_out(_served(model), out, target.value, instances=instances, threads=threads))
 
@@ -203,7 +203,7 @@ def compile_(
 
     Example: model-repo compile sem-real --out compiled --precision fp16
     """
-    from model_repo.compile import compile_plan
+    from model_repo.serving.compile import compile_plan
 
     print(compile_plan(_served(model), out, precision.value, max_batch=max_batch))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.inference import EmbeddedPredictor, TritonPredictor, find_model, load_manifest, open_session, tile
-from model_repo.layout import layout
+from model_repo.serving.layout import layout
 from tests.frames_of import noise_frame
 from tests.peers.triton import TritonServer, why_absent
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from model_repo.layout import layout
+from model_repo.serving.layout import layout
 from tests.conftest import absent
 
 if TYPE_CHECKING:

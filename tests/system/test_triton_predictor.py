@@ -15,7 +15,7 @@ import pytest
 from edge_agent.core.errors import ModelError, PredictorUnavailableError
 from edge_agent.core.telemetry import Telemetry
 from edge_agent.inference import EmbeddedPredictor, TritonPredictor, find_model, make_predictor
-from model_repo.layout import layout
+from model_repo.serving.layout import layout
 from tests.conftest import absent
 from tests.frames_of import noise_frame
 from tests.peers.triton import TritonServer, free_port, triton_serving, why_absent

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
 from model_repo.data.opening import open_source
-from tests.unit.model_repo.test_sources import virtual_recipe
+from tests.unit.model_repo.data.test_sources import virtual_recipe
 
 pytestmark = pytest.mark.usefixtures("torch_installed")
 

@@ -11,7 +11,7 @@ from tritonclient.grpc import model_config_pb2
 
 from edge_agent.core.errors import ConfigurationError, ModelError
 from edge_agent.inference import load_manifest, sha256_of
-from model_repo.layout import layout
+from model_repo.serving.layout import layout
 from tests.served_model import edit_manifest, write_tiny_model
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_a_failed_layout_leaves_the_earlier_one_untouched(folder: Path, tmp_path
     def full(*_: object, **__: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("model_repo.layout.config_text", full)
+    monkeypatch.setattr("model_repo.serving.layout.config_text", full)
     with pytest.raises(OSError, match="No space"):
         layout(folder, tmp_path / "out", "onnxruntime")
     assert (made / "config.pbtxt").read_bytes() == before

@@ -9,8 +9,8 @@ import numpy as np
 
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.inference import MANIFEST_NAME, Manifest, PlanFingerprint, canary_fields, load_manifest, open_session, sha256_of
-from model_repo.agreement import Precision, compare, refuse_difference
-from model_repo.engine import build_engine
+from model_repo.serving.agreement import Precision, compare, refuse_difference
+from model_repo.serving.engine import build_engine
 from model_repo.staging import staged
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from model_repo.agreement import Answers
+    from model_repo.serving.agreement import Answers
 
 PLAN_NAME = "model.plan"
 
@@ -80,7 +80,7 @@ def run_onnx(folder: Path, manifest: Manifest, fields: NDArray[np.float32]) -> A
 
 
 def _in_half(graph: bytes) -> bytes:
-    from model_repo.half import half_precision  # noqa: PLC0415  (needs onnx, of the train extra)
+    from model_repo.serving.half import half_precision  # noqa: PLC0415  (needs onnx, of the train extra)
 
     return half_precision(graph)
 

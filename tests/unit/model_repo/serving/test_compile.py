@@ -13,10 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_agent.core.errors import ConfigurationError, ModelError
 from edge_agent.inference import load_manifest, sha256_of, shipped_models
-from model_repo import compile as compile_step
-from model_repo.agreement import Agreement, compare, refuse_difference
-from model_repo.engine import build_engine, check_with_tensorrt_rtx
-from model_repo.half import half_precision
+from model_repo.serving import compile as compile_step
+from model_repo.serving.agreement import Agreement, compare, refuse_difference
+from model_repo.serving.engine import build_engine, check_with_tensorrt_rtx
+from model_repo.serving.half import half_precision
 from tests.conftest import absent
 from tests.served_model import edit_manifest, write_tiny_model
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_repo.agreement import Answers
+    from model_repo.serving.agreement import Answers
 
 
 @pytest.fixture
