@@ -146,8 +146,8 @@ def learning_curve(
     Example: model-repo learning-curve sem-virtual --checkpoints checkpoints --work curve --out model_repo/reports/sem-virtual-curve
     """
     with training_extra("learning-curve"):
-        from model_repo.learning_curve import learning_curve as measure
-        from model_repo.learning_report import write_learning_report
+        from model_repo.learning import learning_curve as measure
+        from model_repo.learning import write_learning_report
     from model_repo.recipe import find_recipe, load_recipe
 
     loaded = load_recipe(find_recipe(recipe))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from model_repo.learning_curve import Measured
+    from model_repo.learning.curve import Measured
     from model_repo.metrics import LearningCurve
 
 

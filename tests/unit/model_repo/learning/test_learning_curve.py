@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("torch_installed")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    from model_repo.learning_curve import learning_curve
+    from model_repo.learning import learning_curve
     from model_repo.train import train
 
     folder = tmp_path_factory.mktemp("curve")
@@ -37,7 +37,7 @@ def test_each_point_has_its_own_number_of_samples_and_the_same_test_fields(made)
 
 
 def test_the_page_repeats_the_figures_file(made, tmp_path):
-    from model_repo.learning_report import write_learning_report
+    from model_repo.learning import write_learning_report
 
     _, _, measured = made
     page = write_learning_report(measured, tmp_path / "curve", "the command").read_text()
@@ -49,7 +49,7 @@ def test_the_page_repeats_the_figures_file(made, tmp_path):
 
 def test_finished_points_are_not_trained_again(made, monkeypatch):
     from model_repo import train as training
-    from model_repo.learning_curve import learning_curve
+    from model_repo.learning import learning_curve
 
     folder, recipe, measured = made
     monkeypatch.setattr(training.METHODS[recipe.method.kind].__class__, "loss", lambda *_: pytest.fail("trained again"))
@@ -60,7 +60,7 @@ def test_finished_points_are_not_trained_again(made, monkeypatch):
 
 
 def test_more_networks_than_seeds_are_refused(made):
-    from model_repo.learning_curve import learning_curve
+    from model_repo.learning import learning_curve
 
     folder, recipe, _ = made
     with pytest.raises(ConfigurationError, match="has 2 seeds"):
