@@ -147,7 +147,7 @@ def _trust(evaluation: Evaluation) -> Iterator[str]:
             f"Conformal sets at {found.test.nominal:.0%}, class-conditional, calibrated on the calibration side: on the test side they "
             f"hold the true lot in {found.test.pooled:.3f} (standard error {found.test_error:.3f}, over test samples and drawn calibration "
             f"samples), with {found.test.set_size:.2f} lots in a set; {sum(lot.missed for lot in found.test.lots)} of "
-            f"{len(found.test.lots)} lots are off by family-wise 5 %."
+            f"{len(found.test.lots)} lots are off by family-wise 5 % (exact binomial over samples)."
         )
         yield (
             f"Over 20 random halvings of all untrained samples, which checks the procedure, not the network: {found.halvings.pooled:.3f} "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from model_repo.metrics.conformal import (
     Coverage,
     LotCoverage,
+    binomial_p_value,
     coverage,
     coverage_over_splits,
     label_p_values,
@@ -44,6 +45,7 @@ __all__ = [
     "auc",
     "auc_table",
     "binomial_bound",
+    "binomial_p_value",
     "bootstrap",
     "bootstrap_interval",
     "coverage",

@@ -59,10 +59,54 @@ def test_coverage_weighs_samples_and_names_a_lot_that_misses():
     found = metrics.coverage(sets, labels, groups, 0.1)
     assert [(lot.lot, lot.samples, lot.coverage) for lot in found.lots] == [(0, 2, 0.5), (1, 10, 1.0)]
     assert found.lots[0].standard_error == pytest.approx(0.5)
-    assert [lot.missed for lot in found.lots] == [False, True]  # two samples prove nothing; ten alike do
+    assert found.lots[1].standard_error == pytest.approx((11 / 12 * 1 / 12 / 10) ** 0.5)  # ten that agree could still have had an eleventh
     assert found.pooled == pytest.approx(11 / 12)
     assert found.set_size == pytest.approx((1 + 0 + 10 * 2) / 12)
-    assert not found.holds
+    assert found.holds
+
+
+def covered(*counts: tuple[int, int]):
+    """Coverage of lots that have this many covered samples of so many, one frame each."""
+    labels = np.repeat(np.arange(len(counts)), [count for _, count in counts])
+    inside = np.concatenate([np.arange(count) < held for held, count in counts])
+    sets = (np.arange(len(counts)) == labels[:, None]) & inside[:, None]
+    return metrics.coverage(sets, labels, np.arange(len(labels)), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("held", "count", "missed"),
+    [(16, 16, False), (16, 100, True), (0, 2, True), (1, 2, False), (0, 1, False), (28, 28, False), (36, 36, True), (12, 16, False)],
+)
+def test_a_lot_is_off_when_chance_would_hardly_do_it(held, count, missed):
+    found = covered((held, count))
+    assert found.lots[0].missed is missed
+    assert found.lots[0].standard_error > 0
+
+
+def test_the_probability_is_the_binomials_own():
+    assert metrics.binomial_p_value(16, 16, 0.9) == pytest.approx(2 * 0.9**16)  # 0.19 on one side
+    assert metrics.binomial_p_value(16, 100, 0.9) < 1e-50
+    assert metrics.binomial_p_value(0, 3, 0.9) == pytest.approx(2 * 0.1**3)
+    assert metrics.binomial_p_value(9, 10, 0.9) == 1
+    assert metrics.binomial_p_value(6.5, 10, 0.9) == pytest.approx(0.05, abs=0.03)  # between six and seven
+
+
+def test_one_lot_in_many_may_not_cry_and_all_lots_together_still_do():
+    assert not any(lot.missed for lot in covered(*[(16, 16)] * 30).lots)
+    assert not covered(*[(16, 16)] * 30).holds  # 480 of 480 at a nominal 90 %: no lot proves it, all together do
+    assert [lot.missed for lot in covered(*[(15, 16)] * 29, (8, 16)).lots] == [False] * 29 + [True]
+
+
+@pytest.mark.parametrize("frames", [1, 3, 20])
+def test_lots_that_are_as_nominal_are_seldom_called_off(frames):
+    rng = np.random.default_rng(frames)
+    runs = 400
+    missed = 0
+    for _ in range(runs):
+        share = rng.beta(1.8, 0.2, (8, 1))  # samples differ: mean 0.9
+        held = rng.random((8, frames)) < share
+        missed += metrics.binomial_p_value(held.mean(axis=1).sum(), 8, 0.9) <= 0.05
+    assert missed <= 0.05 * runs + 3 * (0.05 * 0.95 * runs) ** 0.5
 
 
 def test_coverage_over_splits_is_nominal_with_a_lot_of_either_difficulty():
