@@ -8,14 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ModelError, PredictorUnavailableError
-from edge_agent.core.telemetry import Telemetry
-from edge_agent.inference.answers import Answers, FieldBatch, check_shapes, wanted_outputs
-from edge_agent.inference.canary import RollCall, call_roll, canary_fields
-from edge_agent.inference.fields import tile
+from edge_agent.inference.answers import Answers, check_shapes, wanted_outputs
+from edge_agent.inference.canary import call_roll, canary_fields
 from edge_agent.inference.manifest import load_manifest, verify
 from edge_agent.inference.memory import return_free_memory
+from edge_agent.inference.predictor import PredictorOfModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +23,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.core.frame import Frame
-    from edge_agent.core.prediction import ModelIdentity, Prediction
+    from edge_agent.core.prediction import Prediction
     from edge_agent.core.protocols import Clock
+    from edge_agent.core.telemetry import Telemetry
+    from edge_agent.inference.canary import RollCall
     from edge_agent.inference.manifest import Manifest
 
 FIELDS_A_RUN = 4
 """Fields the graph takes at once: on a CPU 12 need 120 MB more than 4 and are no faster (tests/benchmarks/bench_inference.py)."""
 
 
-class EmbeddedPredictor:
+class EmbeddedPredictor(PredictorOfModel):
     """Answers frames with the model in `folder`, one run at a time on its own thread.
 
     Args:
@@ -57,40 +57,16 @@ class EmbeddedPredictor:
         fields_a_run: int = FIELDS_A_RUN,
         with_maps: bool = False,
     ) -> None:
+        super().__init__(folder, telemetry, clock)
         self._folder = folder
-        self._manifest = load_manifest(folder)
         self._threads = threads
         self._idle_s = idle_s
-        self._telemetry = telemetry or Telemetry()
-        self._clock = clock or SystemClock()
         self._fields_a_run = fields_a_run
         self._outputs = [tensor.name for tensor in wanted_outputs(self._manifest, with_maps=with_maps)]
-        self._roll = RollCall()
         self._session: Any = None
         self._executor: ThreadPoolExecutor | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
-        self._in_flight = 0
         self._stopping = False
-
-    @property
-    def model(self) -> ModelIdentity:
-        """Which model answers."""
-        return self._manifest.identity
-
-    @property
-    def degradation(self) -> str:
-        """Which members the last canary found stale or missing; "" when all gave the known answer."""
-        return self._roll.said
-
-    @property
-    def members(self) -> int:
-        """Members the model has."""
-        return self._manifest.members
-
-    @property
-    def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
-        """Places of the members that the last canary found stale, and of those it found missing, from 0."""
-        return self._roll.stale, self._roll.missing
 
     @property
     def loaded(self) -> bool:
@@ -114,13 +90,13 @@ class EmbeddedPredictor:
         roll = self._roll
         predictions: list[Prediction] = await self._on_thread(self._predict, frames)
         if self._roll is not roll:
-            self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
+            self._tell_canary()
         return predictions
 
     async def check(self) -> None:
         """Run the canary and leave out members that do not give the known answer; raise ModelError when none does."""
         await self._on_thread(self._check)
-        self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
+        self._tell_canary()
 
     async def stop(self) -> None:
         """Release the model and its thread; a run under way ends after the fields it is at."""
@@ -136,13 +112,11 @@ class EmbeddedPredictor:
             raise RuntimeError("start the predictor first")
         loop = asyncio.get_running_loop()
         self._cancel_idle_timer()
-        self._in_flight += 1
-        self._telemetry.requests_in_flight(self._in_flight)
+        self._count(1)
         try:
             return await loop.run_in_executor(self._executor, call, *args)
         finally:
-            self._in_flight -= 1
-            self._telemetry.requests_in_flight(self._in_flight)
+            self._count(-1)
             if self._idle_s is not None and not self._in_flight and self._executor is not None:
                 self._idle_timer = loop.call_later(self._idle_s, self._executor.submit, self._unload)
 
@@ -154,7 +128,7 @@ class EmbeddedPredictor:
     def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         self._load()
         began = time.perf_counter()
-        batch = FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])
+        batch = self._tile(frames)
         answers = self._run(batch.fields)
         return batch.predictions(answers, self._manifest, time.perf_counter() - began, self._roll.stale)
 

@@ -11,13 +11,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import PredictorUnavailableError
-from edge_agent.core.telemetry import Telemetry
-from edge_agent.inference.answers import Answers, FieldBatch, wanted_outputs
-from edge_agent.inference.canary import RollCall, call_roll, canary_fields
-from edge_agent.inference.fields import tile
-from edge_agent.inference.manifest import load_manifest
+from edge_agent.inference.answers import Answers, wanted_outputs
+from edge_agent.inference.canary import call_roll, canary_fields
+from edge_agent.inference.predictor import PredictorOfModel
 from edge_agent.inference.triton_config import ServedConfig, absence, read_config
 
 if TYPE_CHECKING:
@@ -28,8 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.core.frame import Frame
-    from edge_agent.core.prediction import ModelIdentity, Prediction
+    from edge_agent.core.prediction import Prediction
     from edge_agent.core.protocols import Clock
+    from edge_agent.core.telemetry import Telemetry
 
 TLS_SCHEME = "grpcs://"
 PLAIN_SCHEME = "grpc://"
@@ -47,7 +45,7 @@ CHANNEL_OPTIONS = [
 ]
 
 
-class TritonPredictor:
+class TritonPredictor(PredictorOfModel):
     """Answers frames with a model that a Triton server at `url` serves.
 
     Args:
@@ -72,39 +70,15 @@ class TritonPredictor:
         clock: Clock | None = None,
         with_maps: bool = False,
     ) -> None:
-        self._manifest = load_manifest(folder)
+        super().__init__(folder, telemetry, clock)
         self._outputs = wanted_outputs(self._manifest, with_maps=with_maps)
-        self._roll = RollCall()
         self._url = url
         self._timeout_s = timeout_s
-        self._telemetry = telemetry or Telemetry()
-        self._clock = clock or SystemClock()
         self._places = asyncio.Semaphore(in_flight)
         self._checking = asyncio.Lock()
         self._client: Any = None
         self._tiler: ThreadPoolExecutor | None = None
         self._served: ServedConfig | None = None
-        self._in_flight = 0
-
-    @property
-    def model(self) -> ModelIdentity:
-        """Which model answers."""
-        return self._manifest.identity
-
-    @property
-    def degradation(self) -> str:
-        """Which members the last canary found stale or missing; "" when all gave the known answer."""
-        return self._roll.said
-
-    @property
-    def members(self) -> int:
-        """Members the model has."""
-        return self._manifest.members
-
-    @property
-    def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
-        """Places of the members that the last canary found stale, and of those it found missing, from 0."""
-        return self._roll.stale, self._roll.missing
 
     async def start(self) -> None:
         """Connect, then `check`."""
@@ -165,7 +139,7 @@ class TritonPredictor:
         thing, remedy = self._thing, "lay the model out again with `model-repo layout` and reload it in Triton"
         self._roll = call_roll(self._manifest, answers.probabilities, answers.distances, tolerance, thing, remedy)
         self._served = served
-        self._telemetry.canary_answered(self._clock.now_ns() / 1e9)
+        self._tell_canary()
         return served
 
     async def _ask_config(self) -> ServedConfig:
@@ -218,13 +192,6 @@ class TritonPredictor:
         if self._client is None:
             raise RuntimeError("start the predictor first")
         return self._client
-
-    def _count(self, change: int) -> None:
-        self._in_flight += change
-        self._telemetry.requests_in_flight(self._in_flight)
-
-    def _tile(self, frames: Sequence[Frame]) -> FieldBatch:
-        return FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])
 
     def _unavailable(self, cause: Any) -> PredictorUnavailableError:
         self._served = None
