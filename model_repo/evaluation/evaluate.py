@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import onnxruntime
 
 from edge_agent.core.errors import ConfigurationError
 from model_repo.evaluation.answers import LEVELS, Questioned, usual_of
-from model_repo.evaluation.detection import Detection, detection, families, tell_kinds
+from model_repo.evaluation.detection import tell_kinds
 from model_repo.evaluation.quality import Difference, Quality, Voter, difference, quality
+from model_repo.evaluation.shifted import KNOWN, ask_of_shifts
 from model_repo.evaluation.trust import Conformal, ReferralRow, conformal, referral_rows, temperature_effect
 
 if TYPE_CHECKING:
@@ -25,25 +26,14 @@ if TYPE_CHECKING:
 
     from model_repo.data.source import Origin, Probe, Source
     from model_repo.evaluation.answers import Answer
-    from model_repo.metrics import Interval, Telling, Tempering
+    from model_repo.evaluation.detection import Detection
+    from model_repo.evaluation.shifted import OtherDetection
+    from model_repo.metrics import Telling, Tempering
     from model_repo.recipe import Recipe
 
 SEED = 20211
 REPLICATES = 500
-OTHERS_REPLICATES = 100
-KNOWN = "known lots"
 ALONE = "its members alone"
-
-
-@dataclass(frozen=True, slots=True)
-class OtherDetection:
-    """What another method's entropy notices, beside which the model's own scores stand."""
-
-    method: str
-    kind: str
-    origin: str
-    entropy: Interval
-    accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,45 +87,15 @@ def evaluate(
         EdgeAgentError: a folder is damaged or answers other lots.
     """
     began = time.monotonic()
-    model = Questioned(served, recipe, source)
-    lots = source.lots
-    own: str = model.manifest.method
-    others: dict[str, Questioned] = {}
-    for folder in against:
-        other = Questioned(folder, recipe, source)
-        if other.manifest.method in {own, *others}:
-            raise ConfigurationError(f"--against {folder}", f"is a second {other.manifest.method}", "name each method once")
-        others[other.manifest.method] = other
+    methods = _methods(recipe, source, served, against)
+    (own, model), *_ = methods.items()
     calibration = model.answers(source.frames("calibration"))
     usual = usual_of(calibration)
-    test = source.frames("test")
-    by_kind: dict[str, Sequence[Answer]] = {KNOWN: model.answers(test)}
-    by_method: dict[str, Sequence[Answer]] = {own: by_kind[KNOWN]} | {name: other.answers(test) for name, other in others.items()}
+    frames = source.frames("test")
+    on_test = {name: method.answers(frames) for name, method in methods.items()}
     rng = np.random.default_rng(SEED)
-    detections: list[Detection] = []
-    noticed: list[OtherDetection] = []
-    origins: dict[str, Origin] = {}
-    maps = _maps(model, KNOWN, by_kind[KNOWN])
-    for kind in source.kinds(test, SEED):
-        origins[kind.name] = kind.origin
-        found = model.answers(kind.probes)
-        maps |= _maps(model, kind.name, found)
-        by_kind[kind.name] = _without_pixels(found)
-        arguments = (usual, lots, rng, replicates)
-        detections += [detection(kind.name, kind.origin, level, by_kind[KNOWN], by_kind[kind.name], *arguments) for level in LEVELS]
-        for name, other in others.items():
-            row = detection(
-                kind.name, kind.origin, "frame", by_method[name], other.answers(kind.probes), usual, lots, rng, OTHERS_REPLICATES
-            )
-            noticed.append(OtherDetection(name, kind.name, kind.origin, row.auc["entropy"], row.accuracy))
-    for family, joined in families(by_kind).items():
-        origin = " and ".join(sorted({origins[kind] for kind in origins if kind.startswith(family)}))
-        by_lot = family == "unseen" and len({a.probe.group.partition("/")[0] for a in joined}) > 1
-        detections += [
-            detection(f"all {family}", origin, level, by_kind[KNOWN], joined, usual, lots, rng, replicates, by_lot=by_lot)
-            for level in LEVELS
-        ]
-    qualities, differences = _table(by_method, own, lots, rng, replicates)
+    shifted = ask_of_shifts(methods, on_test, source.kinds(frames, SEED), usual, rng, replicates)
+    qualities, differences = _table(on_test, own, source.lots, rng, replicates)
     evaluation = Evaluation(
         name=model.manifest.name,
         version=model.manifest.version,
@@ -147,17 +107,29 @@ def evaluate(
         members=model.manifest.members,
         qualities=tuple(qualities),
         differences=tuple(differences),
-        detections=tuple(detections),
-        others=tuple(noticed),
-        referral=tuple(referral_rows(model.manifest, by_kind[KNOWN], rng, replicates)),
-        tempering=temperature_effect(calibration, by_kind[KNOWN], lots),
-        conformal=conformal(calibration, by_kind[KNOWN], lots, replicates),
-        tellings=tell_kinds(by_kind, KNOWN, usual),
+        detections=shifted.detections,
+        others=shifted.others,
+        referral=tuple(referral_rows(model.manifest, on_test[own], rng, replicates)),
+        tempering=temperature_effect(calibration, on_test[own], source.lots),
+        conformal=conformal(calibration, on_test[own], source.lots, replicates),
+        tellings=tell_kinds(shifted.by_kind, KNOWN, usual),
         seconds=time.monotonic() - began,
         machine=f"{os.cpu_count()} CPU cores, {platform.machine()}, onnxruntime {onnxruntime.__version__}",
         training=dict(model.manifest.training),
     )
-    return evaluation, Answers(by_kind, by_method, maps, lots)
+    return evaluation, Answers(shifted.by_kind, on_test, shifted.maps, source.lots)
+
+
+def _methods(recipe: Recipe, source: Source, served: Path, against: Sequence[Path]) -> dict[str, Questioned]:
+    """The model, then those beside it, by the names of their methods."""
+    model = Questioned(served, recipe, source)
+    methods: dict[str, Questioned] = {model.manifest.method: model}
+    for folder in against:
+        other = Questioned(folder, recipe, source)
+        if other.manifest.method in methods:
+            raise ConfigurationError(f"--against {folder}", f"is a second {other.manifest.method}", "name each method once")
+        methods[other.manifest.method] = other
+    return methods
 
 
 def _table(
@@ -171,17 +143,3 @@ def _table(
         qualities += [quality(voter, level, name, rng, replicates) for name, voter in voters.items()]
         differences += [difference(voters, level, own, name, rng, replicates) for name in voters if name != own]
     return qualities, differences
-
-
-def _maps(model: Questioned, kind: str, answers: Sequence[Answer]) -> dict[str, tuple[Probe, NDArray[np.float32]]]:
-    """The local map of the kind's frame of median distance."""
-    ordered = sorted(answers, key=lambda answer: answer.score.distance)
-    chosen = ordered[len(ordered) // 2].probe
-    local = model.local_map(chosen)
-    return {} if local is None else {kind: (chosen, local)}
-
-
-def _without_pixels(answers: Sequence[Answer]) -> list[Answer]:
-    """Shifted frames are many; only known ones are looked at again."""
-    nothing = np.zeros((0, 0), np.uint8)
-    return [replace(answer, probe=replace(answer.probe, pixels=nothing)) for answer in answers]

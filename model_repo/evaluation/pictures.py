@@ -11,7 +11,7 @@ from model_repo import metrics
 from model_repo.data.micrographs import FULL_SCALE
 from model_repo.evaluation.answers import labels_of, member_probabilities, scores_of
 from model_repo.evaluation.detection import families
-from model_repo.evaluation.evaluate import KNOWN
+from model_repo.evaluation.shifted import KNOWN
 from model_repo.figures import (
     confusion_figure,
     coverage_figure,
