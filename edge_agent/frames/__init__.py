@@ -4,6 +4,17 @@ from edge_agent.frames.completeness import Completeness, completeness
 from edge_agent.frames.decode import decode
 from edge_agent.frames.limits import DecodeLimits
 from edge_agent.frames.pool import DecoderPool
+from edge_agent.frames.process import DecoderLostError, DecoderProcess
 from edge_agent.frames.statistics import content_hash, measure
 
-__all__ = ["Completeness", "DecodeLimits", "DecoderPool", "completeness", "content_hash", "decode", "measure"]
+__all__ = [
+    "Completeness",
+    "DecodeLimits",
+    "DecoderLostError",
+    "DecoderPool",
+    "DecoderProcess",
+    "completeness",
+    "content_hash",
+    "decode",
+    "measure",
+]

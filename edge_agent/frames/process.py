@@ -1,4 +1,4 @@
-"""One decoder process as its parent sees it."""
+"""One decoder process, or another that works on files that may be bad, as its parent sees it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ class DecoderLostError(Exception):
 class DecoderProcess:
     """Starts a process, gives it one file at a time, kills it when it takes too long; blocking, for one thread at a time.
 
+    Args:
+        module: what runs in the process; it calls `edge_agent.frames.worker.serve`.
+
     Raises EdgeAgentError when no process can be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "edge_agent.frames.worker") -> None:
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "edge_agent.frames.worker"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own modules only
+                [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -45,7 +48,7 @@ class DecoderProcess:
                 close_fds=True,
             )
         except OSError as error:  # no memory, or no process, to be had
-            raise _not_started(error.strerror or str(error)) from None
+            raise _not_started(module, error.strerror or str(error)) from None
         self.late = False
         self._turn = threading.Lock()
         if sys.platform == "linux":
@@ -56,7 +59,7 @@ class DecoderProcess:
         try:
             self._within(START_S, lambda: receive(self._stdout))
         except DecoderLostError as lost:
-            raise _not_started(str(lost)) from None
+            raise _not_started(module, str(lost)) from None
 
     @property
     def _stdout(self) -> Any:
@@ -69,12 +72,16 @@ class DecoderProcess:
 
     def decode(self, request: Request) -> Any:
         """A list of frames, or the FrameRejectedError; raises DecoderLostError."""
+        return self.ask(request, request.limits.time_s)
+
+    def ask(self, question: Any, time_s: float) -> Any:
+        """The process's answer; raises DecoderLostError when it ends before it gives one, or takes longer than `time_s`."""
 
         def exchange() -> Any:
-            send(self._process.stdin, request)  # type: ignore[arg-type] # a pipe by the constructor's choice
+            send(self._process.stdin, question)  # type: ignore[arg-type] # a pipe by the constructor's choice
             return receive(self._stdout)
 
-        return self._within(request.limits.time_s, exchange)
+        return self._within(time_s, exchange)
 
     def _within(self, seconds: float, exchange: Any) -> Any:
         self.late = False
@@ -117,7 +124,5 @@ class DecoderProcess:
                     pipe.close()
 
 
-def _not_started(reason: str) -> EdgeAgentError:
-    return EdgeAgentError(
-        "decoder process", f"did not start ({reason})", "look at the memory left, or run `python -m edge_agent.frames.worker`"
-    )
+def _not_started(module: str, reason: str) -> EdgeAgentError:
+    return EdgeAgentError("decoder process", f"did not start ({reason})", f"look at the memory left, or run `python -m {module}`")

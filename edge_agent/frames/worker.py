@@ -11,13 +11,27 @@ from edge_agent.frames.decode import decode
 from edge_agent.frames.pipe import receive, send
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge_agent.frames.pipe import Request
 
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve until standard input closes."""
+    """Decode files until standard input closes."""
+
+    def answer(request: Request) -> Any:
+        try:
+            return decode(request.path, request.name, request.limits, request.time_zone)
+        except FrameRejectedError as rejected:
+            return rejected
+
+    serve(answer)
+
+
+def serve(answer: Callable[[Any], Any]) -> None:
+    """Answer what comes in until standard input closes; a question has `limits`, of which the first one's memory holds."""
     inlet, outlet = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not fall among the frames
     _die_with_parent()
@@ -25,18 +39,13 @@ def main() -> None:
     limited = False
     while True:
         try:
-            request: Request = receive(inlet)
+            request = receive(inlet)
         except EOFError:
             return
         if not limited:
             _limit_memory(request.limits.memory_bytes)
             limited = True
-        reply: Any
-        try:
-            reply = decode(request.path, request.name, request.limits, request.time_zone)
-        except FrameRejectedError as rejected:
-            reply = rejected
-        send(outlet, reply)
+        send(outlet, answer(request))
 
 
 def _die_with_parent() -> None:

@@ -3,7 +3,7 @@
 from edge_agent.inference.backend import make_predictor
 from edge_agent.inference.canary import RollCall, call_roll, canary_differences, canary_fields
 from edge_agent.inference.embedded import EmbeddedPredictor, open_session
-from edge_agent.inference.fields import tile
+from edge_agent.inference.fields import corners, tile
 from edge_agent.inference.manifest import (
     MANIFEST_NAME,
     Canary,
@@ -42,6 +42,7 @@ __all__ = [
     "call_roll",
     "canary_differences",
     "canary_fields",
+    "corners",
     "find_model",
     "load_manifest",
     "make_predictor",

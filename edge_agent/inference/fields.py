@@ -34,12 +34,17 @@ def tile(pixels: Pixels, full_scale: float, preprocessing: Preprocessing) -> tup
     rows, columns = grid(height, width, side, preprocessing.max_fields)
     px = preprocessing.input_px
     fields = np.empty((rows * columns, 1, px, px), dtype=np.float32)
-    corners = ((y, x) for y in _offsets(height - side, rows) for x in _offsets(width - side, columns))
-    for field, (y, x) in zip(fields, corners, strict=True):
+    for field, (y, x) in zip(fields, corners(height, width, side, (rows, columns)), strict=True):
         field[0] = area_average(pixels[y : y + side, x : x + side], px)
     fields *= np.float32(1 / full_scale)
     np.clip(fields, 0, 1, out=fields)
     return fields, (rows, columns)
+
+
+def corners(height: int, width: int, side: int, rows_columns: tuple[int, int]) -> list[tuple[int, int]]:
+    """The upper left corner (y, x) of each field, row-major, pixels."""
+    rows, columns = rows_columns
+    return [(y, x) for y in _offsets(height - side, rows) for x in _offsets(width - side, columns)]
 
 
 def grid(height: int, width: int, side: int, max_fields: int) -> tuple[int, int]:

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from edge_agent.journal.alerts import AlertOutbox
 from edge_agent.journal.commit import Commit, FinishedFile, FrameRecord, Outcome
+from edge_agent.journal.episodes import ScoredFrame
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.view import JournalStatus, JournalView, StreamStatus
 
-__all__ = ["Commit", "FinishedFile", "FrameRecord", "Journal", "JournalStatus", "JournalView", "Outcome", "StreamStatus"]
+__all__ = [
+    "AlertOutbox",
+    "Commit",
+    "FinishedFile",
+    "FrameRecord",
+    "Journal",
+    "JournalStatus",
+    "JournalView",
+    "Outcome",
+    "ScoredFrame",
+    "StreamStatus",
+]

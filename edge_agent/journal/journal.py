@@ -116,6 +116,12 @@ class Journal:
         """Whether an earlier run has taken stock of this stream's folder."""
         return self._ask(lambda connection: files.begun(connection, stream))
 
+    # What those who are told of alerts only ask, from any thread
+
+    def alerts_after(self, after: int, limit: int) -> tuple[list[OutboxRow], int]:
+        """The oldest alerts with seq > `after`, whoever acknowledged them, and the seq up to which there is no other."""
+        return self._ask(lambda connection: outbox.alerts_after(connection, after, limit))
+
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         with explained(self._path):
             reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)

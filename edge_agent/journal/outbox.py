@@ -49,6 +49,18 @@ def unsent(connection: sqlite3.Connection, limit: int) -> list[OutboxRow]:
     return [OutboxRow(seq, Event(*event)) for seq, *event in rows]
 
 
+def alerts_after(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[OutboxRow], int]:
+    """The oldest alerts with seq > `after`, acknowledged or not, and the seq up to which there is no other."""
+    newest = last_seq(connection)
+    rows = connection.execute(
+        "SELECT seq, id, type, source, subject, time, topic, key, data FROM outbox"
+        " WHERE seq > ? AND seq <= ? AND substr(type, 1, length(?)) = ? ORDER BY seq LIMIT ?",
+        (after, newest, ALERT_PREFIX, ALERT_PREFIX, limit),
+    )
+    found = [OutboxRow(seq, Event(*event)) for seq, *event in rows]
+    return found, found[-1].seq if found else max(after, newest)
+
+
 def last_seq(connection: sqlite3.Connection) -> int:
     """The largest seq ever given, pruned rows included."""
     found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()

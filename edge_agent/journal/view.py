@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge_agent.core.errors import JournalError
-from edge_agent.journal import files, outbox
+from edge_agent.journal import episodes, files, outbox
 from edge_agent.journal.failures import explained
 from edge_agent.journal.journal import FILE_NAME, connect_read_only
 from edge_agent.journal.schema import VERSION, check
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.core.frame import FileIdentity
+    from edge_agent.journal.episodes import Evidence
 
 T = TypeVar("T")
 FRAME = "data, seq, recorded_at_ns, field_entropy"
@@ -98,6 +99,14 @@ class JournalView:
             " AND (?2 IS NULL OR stream = ?2) ORDER BY stream, generation, frame_index"
         )
         return self._ask(lambda connection: [_frame(row) for row in connection.execute(sql, (stored(path), stream))])
+
+    def episodes(self, limit: int) -> list[dict[str, Any]]:
+        """The newest event's data of the newest `limit` episodes, open ones before closed ones, newest first."""
+        return self._ask(lambda connection: episodes.newest(connection, limit))
+
+    def evidence(self, alert: dict[str, Any]) -> Evidence:
+        """The frames that an alert's data name as evidence, and some from before its onset, as they were scored."""
+        return self._ask(lambda connection: episodes.evidence(connection, alert))
 
     def begun(self, stream: str) -> bool:
         """Whether stock of the stream's folder was taken."""
