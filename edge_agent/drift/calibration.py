@@ -35,14 +35,19 @@ class Spread(_Part):
     Attributes:
         centre: mean over samples of the sample means.
         within: standard deviation of frames around their sample's mean.
-        between: standard deviation of sample means, inflated for the few samples it was estimated from.
+        between: standard deviation of samples around the lot's centre, frames' scatter taken out; from fewer than 6 samples it is inflated
+            instead, so that it covers the true one in 9 cases of 10.
         contrast: standard deviation of the mean of 8 frames less the mean of the sample's first 8.
+        centre_error: standard error of `centre`.
+        degrees: of freedom behind `between`, moderated by the other lots; None where it is inflated.
     """
 
     centre: Number
     within: Positive
     between: Positive
     contrast: Positive
+    centre_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    degrees: Positive | None = None
 
 
 class Signature(_Part):
@@ -68,7 +73,9 @@ class LotCalibration(_Part):
         frames: frames of those `samples`.
         distance, entropy, mutual_information: the frames' scores, ascending.
         distance_weight: of each distance in a conformal p-value, where each sample weighs one; empty when all have as many frames.
-        spread: by component.
+        spread: by component, over samples of this lot.
+        spread_as_predicted: by component, over samples whose frames mostly were given this lot, whatever their own: what holds where lots
+            are not declared; None when too few were.
         limit_fraction: largest fraction of pixels at a limit of the detector's range that a good frame showed.
         signatures: what known changes of the acquisition would do.
     """
@@ -81,13 +88,15 @@ class LotCalibration(_Part):
     mutual_information: Sorted
     distance_weight: tuple[Positive, ...] = ()
     spread: dict[str, Spread]
+    spread_as_predicted: dict[str, Spread] | None = None
     limit_fraction: Annotated[float, Field(ge=0, le=1)]
     signatures: tuple[Signature, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if set(self.spread) != set(COMPONENTS):
-            raise ValueError(f"spread must name exactly {', '.join(COMPONENTS)}")
+        for spread in (self.spread, self.spread_as_predicted):
+            if spread is not None and set(spread) != set(COMPONENTS):
+                raise ValueError(f"a spread must name exactly {', '.join(COMPONENTS)}")
         for name in ("distance", "entropy", "mutual_information"):
             table = getattr(self, name)
             if any(later < earlier for earlier, later in itertools.pairwise(table)):
@@ -107,9 +116,10 @@ class Calibration(_Part):
         members: ensemble members that answered.
         lots: by name.
         source: where the frames came from, in words.
+        schema_version: 1 had inflated spreads whatever the samples, as lots with few samples still have.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     model_digest: str
     members: Annotated[int, Field(gt=0)]
     lots: Annotated[dict[str, LotCalibration], Field(min_length=1)]
@@ -117,12 +127,8 @@ class Calibration(_Part):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the artefact's content, hexadecimal.
-
-        A field that came later counts only where it is filled, so that states of judges from before still belong here.
-        """
-        unfilled = {name: {"distance_weight"} for name, lot in self.lots.items() if not lot.distance_weight}
-        return hashlib.sha256(self.model_dump_json(exclude={"lots": unfilled}).encode()).hexdigest()
+        """SHA-256 of the artefact's content, hexadecimal."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def distances(self) -> dict[str, CalibrationScores]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.verdict import Kind
 from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
-from edge_agent.drift.evidence import PLACES
+from edge_agent.drift.sample import PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edge_agent.drift.evidence import Evidence, Held
+    from edge_agent.drift.evidence import Sign
+    from edge_agent.drift.sample import Held
     from edge_agent.drift.tables import LotTable, Vector
 
     Recent = Sequence[Held]
@@ -39,7 +40,7 @@ UNEXPLAINED = 12.0
 """And the most it may leave: the 90 % point of chi-squared with seven degrees of freedom."""
 FAR = 3.0
 """Standard deviations from which a component is out of place, once an alarm says that something is."""
-NOTICED = 1.5
+NOTICED = 2.5
 """Standard deviations above the usual from which the network, too, notices a change that no acquisition explains."""
 ASSORTED = 8.0
 """Within-sample variance of the acquisition, over the largest of any lot, from which frames have nothing in common."""
@@ -56,12 +57,8 @@ SUBJECTS = {
     "log_noise": "The noise",
     "log_sharpness": "The sharpness",
 }
-LAYERS = {
-    "sample": "in this sample",
-    "frames": "in two single frames",
-    "stream": "over several samples",
-    "contrast": "since this sample's first frames",
-}
+LAYERS = {"sample": "in this sample", "stream": "over several samples, in this one", "contrast": "in this sample's last frames"}
+UNITS = {"sample": "samples", "stream": "samples", "contrast": "frames of one sample"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +138,11 @@ def nearest_change(mean: Vector, variances: Sequence[float], table: LotTable) ->
     return best_change, round(best_strength, 2), max(0.0, 1.0 - best / nothing) if nothing > 0 else 0.0, best
 
 
-def words(evidence: Evidence, size: float, table: LotTable, diagnosis: Diagnosis) -> str:
+def words(sign: Sign, table: LotTable, diagnosis: Diagnosis) -> str:
     """One sentence: which component left its normal range, by how much, and what that resembles."""
-    name = COMPONENTS[evidence.place]
-    amount = f"{abs(size):.1f} standard deviations {'above' if size > 0 else 'below'} what {table.lot} frames show"
-    factor = math.exp(min(9.0, abs(size) * table.scale[evidence.place]))
-    relative = name.startswith("log_") and factor < 100.0 and evidence.layer in {"sample", "frames"}
-    times = f" ({factor:.1f} times {'more' if size > 0 else 'less'} than usual)" if relative else ""
+    amount = f"{abs(sign.score):.1f} standard deviations {'above' if sign.score > 0 else 'below'} what {table.lot} {UNITS[sign.layer]} show"
     like = f"; it resembles a {diagnosis.change} of strength {diagnosis.strength:.1f}" if diagnosis.change else ""
-    return f"{SUBJECTS[name]} {LAYERS[evidence.layer]} is {amount}{times}{like}."
+    return f"{SUBJECTS[COMPONENTS[sign.place]]} {LAYERS[sign.layer]} is {amount}{like}."
 
 
 def _along(strengths: Sequence[float], places: Sequence[Vector]) -> list[tuple[float, Vector]]:

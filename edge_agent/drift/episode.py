@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edge_agent.core.verdict import FrameRef
     from edge_agent.drift.diagnosis import Diagnosis
-    from edge_agent.drift.evidence import Held
+    from edge_agent.drift.sample import Held
     from edge_agent.drift.tables import LotTable
     from edge_agent.drift.thresholds import Limits
 

@@ -1,203 +1,145 @@
-"""What one sample, and the stream of samples, say against the calibration.
+"""Evidence that the stream has changed: Shiryaev-Roberts sums over samples, in frames between false alarms.
 
-Frames of one sample share its peculiarities, so a sample's mean never becomes more certain than samples differ from
-each other: with k frames its variance is shared + (1 - shared) / k, not 1 / k. Evidence adds up over samples only.
+One chain watches one component in one direction. When a sample begins, it earns as much as frames were taken since the last one began; then
+everything held is multiplied by the sample's likelihood ratio, changed over unchanged, which is renewed with every frame of the sample:
+
+    R_n(k) = (R_{n-1} + frames of sample n-1) * LR_n(k)
+
+While nothing is wrong LR has mean one, so E[R] never exceeds the frames taken, and so the mean number of frames until R reaches A is at
+least A (optional stopping; Shiryaev 1963, Pollak 1985; as e-detectors: Shin, Ramdas & Rinaldo, arXiv 2309.09111). That holds for samples of
+five frames as for samples of three hundred, which is why frames are earned, not samples. LR is that of the mean of k frames under the
+random-effects model of `edge_agent.drift.tables`: a martingale in k, so that looking after every frame costs nothing.
+A mean of chains is as good as a chain; `Evidence` takes one over both directions, all components, and two layers: samples against
+their lot, and blocks of a long sample against its own beginning, where the sample's peculiarities cancel.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
-from edge_agent.drift.thresholds import ALLOWANCE
+from edge_agent.drift.components import COMPONENTS
+from edge_agent.drift.likelihood import BLOCK_TERMS, ratio
+from edge_agent.drift.sample import BLOCK
 
 if TYPE_CHECKING:
-    from edge_agent.core.verdict import FrameRef
-    from edge_agent.drift.tables import LotTable
-    from edge_agent.drift.thresholds import Limits
+    from collections.abc import Sequence
 
-PLACES = range(len(COMPONENTS))
-BLOCK = 8
-"""Frames in either half of a within-sample contrast, and frames the recent past holds."""
-MOST_COUNTED = 8
-"""Neighbouring frames overlap, so more of them than this sharpen a sample's mean no further."""
-CLIP = 1.2
-"""A single frame weighs at most this many times the limit, so that no frame can raise an alarm alone."""
+    from edge_agent.core.verdict import FrameRef
+    from edge_agent.drift.sample import Sample
+    from edge_agent.drift.tables import LotTable
+
+CHAINS = 2 * len(COMPONENTS)
+"""Upwards first, then downwards."""
+WITHIN_SHARE = 0.2
+"""Weight of the within-sample layer."""
+ONSET_ODDS = math.log(3.0)
+"""Logarithm of the odds from which earlier samples, too, are thought to be changed."""
 STARTS = 4
 """Sample starts that are remembered as possible onsets; an older onset is told as the oldest of these."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Sign:
     """The strongest sign of change after a frame.
 
     Attributes:
-        ratio: its size over its limit; it alarms at 1.
-        place: the component.
+        frames: the evidence, in frames between false alarms.
+        place: the leading component.
         sign: +1 above, -1 below the usual.
-        layer: sample, frames, stream or contrast.
-        lot: the lot it was normalised by.
+        layer: sample, stream or contrast.
+        score: the leading component's normal deviate in this sample, or of this block.
         onset: where it began, when that is not the current sample's first frame.
     """
 
-    ratio: float
+    frames: float
     place: int
     sign: int
     layer: str
-    lot: str
+    score: float
     onset: FrameRef | None = None
 
 
-NOTHING = Evidence(0.0, 0, 1, "sample", "")
-
-
-class Held(NamedTuple):
-    """A frame of the recent past.
-
-    Attributes:
-        lot: the lot it was normalised by.
-        vector: standardised components; 0 in those of the network when it is not whole.
-        whole: whether every member of the ensemble answered it, so that the network's components say something.
-    """
-
-    lot: str
-    vector: list[float]
-    whole: bool = True
-
-    def tells(self, place: int) -> bool:
-        """Whether the component at `place` was measured."""
-        return self.whole or place not in NETWORK
+NOTHING = Sign(0.0, 0, 1, "sample", 0.0)
 
 
 @dataclass(slots=True)
-class Sample:
-    """The current sample.
+class Evidence:
+    """Chains over samples and over blocks within samples.
 
     Attributes:
-        name: its name, or None when the stream does not tell samples.
-        first: its first frame.
-        frames: how many were counted.
-        whole: how many of these every member answered: those that count for the network's components.
-        total: sum of the clipped standardised components.
-        shared: sum of the shared share of variance, for frames may be normalised by different lots.
-        head: `total` after the first BLOCK frames.
-        recent: the last BLOCK frames.
-    """
-
-    name: str | None
-    first: FrameRef
-    frames: int = 0
-    whole: int = 0
-    total: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
-    shared: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
-    head: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
-    recent: list[Held] = field(default_factory=list)
-
-    def counted(self, place: int) -> int:
-        """Frames that count for the component at `place`."""
-        return self.whole if place in NETWORK else self.frames
-
-    def add(self, table: LotTable, held: Held, limit: float) -> None:
-        """Count a frame, normalised by `table`."""
-        self.frames += 1
-        self.whole += held.whole
-        farthest = CLIP * limit
-        for place, value in enumerate(held.vector):
-            if held.tells(place):
-                self.total[place] = round(self.total[place] + min(farthest, max(-farthest, value)), 4)
-                self.shared[place] = round(self.shared[place] + table.shared[place], 4)
-        if self.frames == BLOCK:
-            self.head = list(self.total)
-        self.recent.append(held)
-        del self.recent[:-BLOCK]
-
-    def z(self) -> list[float]:
-        """The sample's mean, in standard deviations of means of so many frames; 0 where no frame counts."""
-        result = []
-        for place, (total, shared_total) in enumerate(zip(self.total, self.shared, strict=True)):
-            frames = self.counted(place)
-            if frames == 0:
-                result.append(0.0)
-                continue
-            shared = shared_total / frames
-            result.append(total / frames / math.sqrt(shared + (1.0 - shared) / min(frames, MOST_COUNTED)))
-        return result
-
-    def strongest(self, z: list[float], table: LotTable, limits: Limits) -> Evidence:
-        """The largest of this sample's own signs; none from a single frame."""
-        if self.frames < 2:
-            return NOTHING
-        place = max((place for place in PLACES if self.counted(place) >= 2), key=lambda place: abs(z[place]))
-        best = Evidence(abs(z[place]) / limits.z, place, 1 if z[place] > 0 else -1, "sample", table.lot)
-        return max(best, self._second_strangest(limits), self._contrast(table, limits), key=lambda sign: sign.ratio)
-
-    def _second_strangest(self, limits: Limits) -> Evidence:
-        """Two single frames beyond the limit: assorted rubbish whose mean may look harmless."""
-        sizes = [max(map(abs, held.vector)) for held in self.recent]
-        size = sorted(sizes)[-2]
-        lot, vector, _ = self.recent[sizes.index(size)]
-        place = max(PLACES, key=lambda place: abs(vector[place]))
-        return Evidence(size / limits.z, place, 1 if vector[place] > 0 else -1, "frames", lot)
-
-    def _contrast(self, table: LotTable, limits: Limits) -> Evidence:
-        """The last frames against the sample's own first ones: the sample's peculiarities cancel.
-
-        The network's components are compared only in a sample whose frames all members answered.
-        """
-        if self.frames < 2 * BLOCK:
-            return NOTHING
-        latest = [sum(column) for column in zip(*(held.vector for held in self.recent), strict=True)]
-        sizes = [(now - then) / BLOCK / usual for now, then, usual in zip(latest, self.head, table.contrast, strict=True)]
-        place = max(PLACES if self.whole == self.frames else ACQUISITION, key=lambda place: abs(sizes[place]))
-        return Evidence(abs(sizes[place]) / limits.z, place, 1 if sizes[place] > 0 else -1, "contrast", table.lot)
-
-
-@dataclass(slots=True)
-class Stream:
-    """CUSUMs over samples, upwards and downwards for each component (Page 1954), each with the place it left zero.
-
-    Attributes:
-        sums: 2 * components, upwards first.
-        began: index into `starts` of the sample where each sum last left zero.
+        held: R of each chain over the samples that are over.
+        block_held: R of each chain over blocks.
+        since: logarithm of the likelihood ratio since the best onset of each chain (Page's sum), 0 where there is none.
+        began: index into `starts` of that onset.
         starts: first frames of recent samples, oldest first.
+        earned: frames of the last sample that is over.
     """
 
-    sums: list[float] = field(default_factory=lambda: [0.0] * (2 * len(COMPONENTS)))
-    began: list[int] = field(default_factory=lambda: [0] * (2 * len(COMPONENTS)))
+    held: list[float] = field(default_factory=lambda: [0.0] * CHAINS)
+    block_held: list[float] = field(default_factory=lambda: [0.0] * CHAINS)
+    since: list[float] = field(default_factory=lambda: [0.0] * CHAINS)
+    began: list[int] = field(default_factory=lambda: [0] * CHAINS)
     starts: list[FrameRef] = field(default_factory=list)
+    earned: int = 1
 
-    def strongest(self, z: list[float], lot: str, limits: Limits, current: FrameRef) -> Evidence:
-        """The largest sum if the current sample ended now."""
-        if not any(self.sums):  # one sample alone cannot reach the limit: see _step
-            return NOTHING
-        sizes = [held + self._step(z, index, limits) for index, held in enumerate(self.sums)]
-        best = max(sizes)
-        best_index = sizes.index(best)
-        place, sign = best_index % len(COMPONENTS), 1 if best_index < len(COMPONENTS) else -1
-        onset = self.starts[self.began[best_index]] if self.sums[best_index] > 0 else current
-        return Evidence(best / limits.cusum, place, sign, "stream", lot, onset)
+    def look(self, sample: Sample, scores: Sequence[float], table: LotTable) -> Sign:
+        """The evidence if the current sample ended now; takes a block into account that was just filled."""
+        contrasts = sample.contrasts(table)
+        if contrasts is not None:
+            sizes = [*contrasts, *(-size for size in contrasts)]
+            blocks = zip(self.block_held, sizes, strict=True)
+            self.block_held = [_digits((held + BLOCK) * ratio(size, BLOCK_TERMS)) for held, size in blocks]
+        ratios = _ratios(sample, scores, table)
+        running = [(held + self.earned) * changed for held, changed in zip(self.held, ratios, strict=True)]
+        over_samples, within = sum(running) / CHAINS, sum(self.block_held) / CHAINS
+        frames = (1 - WITHIN_SHARE) * over_samples + WITHIN_SHARE * within
+        if contrasts is not None and WITHIN_SHARE * within > (1 - WITHIN_SHARE) * over_samples:
+            chain = max(range(CHAINS), key=self.block_held.__getitem__)
+            place, sign = _watched(chain)
+            return Sign(frames, place, sign, "contrast", contrasts[place], sample.block_first)
+        chain = max(range(CHAINS), key=running.__getitem__)
+        place, sign = _watched(chain)
+        if self.starts and self.since[chain] > ONSET_ODDS:
+            return Sign(frames, place, sign, "stream", scores[place], self.starts[self.began[chain]])
+        return Sign(frames, place, sign, "sample", scores[place])
 
-    def end_sample(self, sample: Sample, limits: Limits) -> None:
-        """Add a finished sample; sums of components for which none of its frames counts stay as they are."""
-        if sample.frames == 0:
-            return
-        z = sample.z()
+    def end_sample(self, sample: Sample, scores: Sequence[float], table: LotTable) -> None:
+        """Take a finished sample; chains of components for which none of its frames counts only earn."""
         self.starts.append(sample.first)
         newest = len(self.starts) - 1
-        for index, held in enumerate(self.sums):
-            if not sample.counted(index % len(COMPONENTS)):
-                continue
-            if held <= 0.0:
-                self.began[index] = newest
-            self.sums[index] = round(max(0.0, held + self._step(z, index, limits)), 4)
+        for chain, changed in enumerate(_ratios(sample, scores, table)):
+            self.held[chain] = _digits((self.held[chain] + self.earned) * changed)
+            if self.since[chain] <= 0.0:
+                self.began[chain] = newest
+            self.since[chain] = round(max(0.0, self.since[chain] + math.log(changed)), 4)
         if len(self.starts) > STARTS:
             del self.starts[0]
             self.began = [max(0, index - 1) for index in self.began]
+        self.earned = sample.frames
 
-    @staticmethod
-    def _step(z: list[float], index: int, limits: Limits) -> float:
-        """One sample's contribution; no sample counts for more than the limit of a single one."""
-        value = z[index % len(COMPONENTS)] * (1 if index < len(COMPONENTS) else -1)
-        return min(value, limits.z) - ALLOWANCE
+
+def _ratios(sample: Sample, scores: Sequence[float], table: LotTable) -> list[float]:
+    """Each chain's likelihood ratio for the current sample; 1 where none of its frames counts."""
+    upward, downward = [], []
+    for place, score in enumerate(scores):
+        frames = sample.counted(place)
+        if frames == 0:
+            upward.append(1.0)
+            downward.append(1.0)
+            continue
+        held = table.likelihood(place, frames)
+        upward.append(ratio(score, held))
+        downward.append(ratio(-score, held))
+    return upward + downward
+
+
+def _watched(chain: int) -> tuple[int, int]:
+    """A chain's component and direction."""
+    return chain % len(COMPONENTS), 1 if chain < len(COMPONENTS) else -1
+
+
+def _digits(value: float) -> float:
+    """Six significant digits: what a restart reads is what was held."""
+    return float(f"{min(value, 1e30):.6g}")

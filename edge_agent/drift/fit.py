@@ -1,4 +1,4 @@
-"""Fits a calibration, conservatively: few samples mean wide spreads, never narrow ones."""
+"""Fits a calibration: how frames scatter within a sample, how samples scatter within a lot, and how sure that is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from edge_agent.drift.calibration import Calibration, LotCalibration, Signature, Spread
+from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE, Calibration, LotCalibration, Signature, Spread
 from edge_agent.drift.components import COMPONENTS, NETWORK, component_values
+from edge_agent.drift.moderation import Prior
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,10 @@ FEWEST_DEGREES = 3
 """Below this many degrees of freedom a lot's own between-sample spread is not believed without the other lots'."""
 FLOOR = {"mean": 0.01, "log_sigma": 0.03, "log_noise": 0.03, "log_sharpness": 0.03, "distance": 0.05}
 """Spreads below these are better than any instrument repeats itself; entropies' logarithms take 0.1."""
+SURE = 5.0
+"""With samples enough, spreads are believed down to this share of the floor."""
+LEAST_SHARE = 0.1
+"""Of the variance of sample means, at least so much is taken to lie between samples."""
 CHI2_LOWER_TENTH = (
     0.01579, 0.21072, 0.58437, 1.06362, 1.61031, 2.20413, 2.83311, 3.48954, 4.16816, 4.86518,
     5.57778, 6.30380, 7.04150, 7.78953, 8.54676, 9.31224, 10.08519, 10.86494, 11.65091, 12.44261,
@@ -68,19 +73,49 @@ def fit_calibration(
     unscored = sorted(lot for lot, held in by_lot.items() if all(frame.score is None for frame in held))
     if not by_lot or unscored:
         raise ValueError(f"no scored frames of {', '.join(unscored) or 'any lot'}: calibrate on frames the network was not trained on")
-    values = {lot: [_Samples.of(held, place) for place in range(len(COMPONENTS))] for lot, held in sorted(by_lot.items())}
-    pooled = [_pool([values[lot][place] for lot in values]) for place in range(len(COMPONENTS))]
+    taken = _taken_for(by_lot)
+    spreads, as_predicted = _spreads({lot: by_lot[lot] for lot in sorted(by_lot)}), _spreads(taken)
     changes = list(altered)
     return Calibration(
         model_digest=model_digest,
         members=members,
         source=source,
-        lots={lot: _fit_lot(by_lot[lot], values[lot], pooled, _signatures(lot, by_lot[lot], changes)) for lot in values},
+        lots={
+            lot: _fit_lot(by_lot[lot], spreads[lot], as_predicted.get(lot), _signatures(lot, by_lot[lot], changes))
+            for lot in sorted(by_lot)
+        },
     )
 
 
+def _taken_for(by_lot: Mapping[str, list[CalibrationFrame]]) -> dict[str, list[CalibrationFrame]]:
+    """Scored samples by the lot that most of their frames were given; lots given too rarely are left out."""
+    taken: dict[str, list[CalibrationFrame]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for frames in by_lot.values():
+        visits: dict[tuple[str, str], list[CalibrationFrame]] = defaultdict(list)
+        for frame in frames:
+            if frame.score is not None:
+                visits[frame.group, frame.sample].append(frame)
+        for visit in visits.values():
+            lot = Counter(frame.score.lot for frame in visit if frame.score is not None).most_common(1)[0][0]
+            counts[lot] += 1
+            taken[lot] += visit
+    return {lot: taken[lot] for lot in sorted(taken) if lot in by_lot and counts[lot] >= SAMPLES_FOR_A_GUARANTEE}
+
+
+def _spreads(by_lot: Mapping[str, list[CalibrationFrame]]) -> dict[str, dict[str, Spread]]:
+    """Every lot's spreads, each component's moderated by the other lots'."""
+    found: dict[str, dict[str, Spread]] = {lot: {} for lot in by_lot}
+    for place, name in enumerate(COMPONENTS):
+        samples = {lot: _Samples.of(frames, place) for lot, frames in by_lot.items()}
+        pooled = _pool(list(samples.values()))
+        for lot, held in samples.items():
+            found[lot][name] = held.spread(pooled, FLOOR.get(name, 0.1))
+    return found
+
+
 def _fit_lot(
-    frames: list[CalibrationFrame], values: list[_Samples], pooled: list[_Pooled], signatures: tuple[Signature, ...]
+    frames: list[CalibrationFrame], spread: dict[str, Spread], as_predicted: dict[str, Spread] | None, signatures: tuple[Signature, ...]
 ) -> LotCalibration:
     scores = [frame.score for frame in frames if frame.score is not None]
     distances, weights = _weighed_distances(frames)
@@ -92,7 +127,8 @@ def _fit_lot(
         entropy=tuple(sorted(round(score.entropy, 6) for score in scores)),
         mutual_information=tuple(sorted(round(score.mutual_information, 6) for score in scores)),
         distance_weight=weights,
-        spread={name: values[place].spread(pooled[place], FLOOR.get(name, 0.1)) for place, name in enumerate(COMPONENTS)},
+        spread=spread,
+        spread_as_predicted=as_predicted,
         limit_fraction=round(max(frame.statistics.low_fraction + frame.statistics.high_fraction for frame in frames), 6),
         signatures=signatures,
     )
@@ -108,10 +144,16 @@ def _weighed_distances(frames: list[CalibrationFrame]) -> tuple[tuple[float, ...
 
 @dataclass(frozen=True, slots=True)
 class _Pooled:
-    """Variance between samples over all lots, and its degrees of freedom."""
+    """What all lots' samples say of one component.
+
+    Attributes:
+        between, degrees: variance of sample means, and its degrees of freedom.
+        prior: how lots with samples enough for a guarantee differ in it.
+    """
 
     between: float
     degrees: int
+    prior: Prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +165,13 @@ class _Samples:
 
     @classmethod
     def of(cls, frames: list[CalibrationFrame], place: int) -> _Samples:
-        samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+        samples: dict[tuple[str, str, str], list[float]] = defaultdict(list)
         groups = set()
         for frame in frames:
             value = _value(frame, place)
             if value is not None:
-                samples[frame.group, frame.sample].append(value)
-                groups.add(frame.group)
+                samples[frame.lot, frame.group, frame.sample].append(value)
+                groups.add((frame.lot, frame.group))
         return cls(tuple(tuple(held) for held in samples.values()), len(groups))
 
     @property
@@ -141,26 +183,42 @@ class _Samples:
         return len(self.frames) - 1
 
     @property
+    def is_enough(self) -> bool:
+        return self.groups >= SAMPLES_FOR_A_GUARANTEE
+
+    @property
     def between(self) -> float:
-        """Variance of the sample means, which holds a share of the variance within as well: kept, to be on the safe side."""
+        """Variance of the sample means, which holds a share of the variance within as well."""
         return _variance(self.means) if self.degrees > 0 else 0.0
 
     def spread(self, pooled: _Pooled, floor: float) -> Spread:
         within = math.sqrt(fmean([_variance(held) for held in self.frames if len(held) > 1] or [0.0]))
-        if self.degrees >= FEWEST_DEGREES or self.degrees >= pooled.degrees:
-            between, degrees = self.between, self.degrees
-        else:
-            between, degrees = max(self.between, pooled.between), pooled.degrees
-        between = math.sqrt(between * inflation(degrees) * (1.0 + 1.0 / self.groups))
         expected = math.sqrt(2.0 / BLOCK) * within
         contrasts = [fmean(held[k : k + BLOCK]) - fmean(held[:BLOCK]) for held in self.frames for k in range(BLOCK, len(held) - BLOCK + 1)]
         realised = math.sqrt(fmean([contrast**2 for contrast in contrasts] or [0.0]) * inflation(max(1, len(self.frames))))
+        if self.is_enough:
+            of_means, degrees = pooled.prior.moderate(self.between, self.degrees)
+            share = within**2 * fmean(1.0 / len(held) for held in self.frames)
+            between = math.sqrt(max(of_means - share, LEAST_SHARE * of_means))
+            error, freedom, floor = math.sqrt(of_means / self.groups), round(degrees, 2), floor / SURE
+        else:
+            between, error, freedom = self._inflated(pooled), 0.0, None
         return Spread(
             centre=round(fmean(self.means), 6),
             within=round(max(within, floor), 6),
             between=round(max(between, floor), 6),
             contrast=round(max(expected, realised, floor), 6),
+            centre_error=round(error, 6),
+            degrees=freedom,
         )
+
+    def _inflated(self, pooled: _Pooled) -> float:
+        """From too few samples, on the safe side."""
+        if self.degrees >= FEWEST_DEGREES or self.degrees >= pooled.degrees:
+            between, degrees = self.between, self.degrees
+        else:
+            between, degrees = max(self.between, pooled.between), pooled.degrees
+        return math.sqrt(between * inflation(degrees) * (1.0 + 1.0 / self.groups))
 
 
 def inflation(degrees: int) -> float:
@@ -177,7 +235,9 @@ def inflation(degrees: int) -> float:
 def _pool(lots: list[_Samples]) -> _Pooled:
     degrees = sum(max(0, lot.degrees) for lot in lots)
     total = sum(lot.between * max(0, lot.degrees) for lot in lots)
-    return _Pooled(total / degrees if degrees else 0.0, degrees)
+    enough = [lot for lot in lots if lot.is_enough]
+    prior = Prior.of([lot.between for lot in enough], [lot.degrees for lot in enough])
+    return _Pooled(total / degrees if degrees else 0.0, degrees, prior)
 
 
 def _signatures(lot: str, frames: list[CalibrationFrame], changes: list[AlteredFrames]) -> tuple[Signature, ...]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os.path
 from datetime import datetime
 from typing import Any
 
 from edge_agent.core.verdict import FrameRef
 from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
-from edge_agent.drift.evidence import Held
+from edge_agent.drift.sample import Held
 
 
 class References:
-    """Numbers the frames a state mentions."""
+    """Numbers the frames a state mentions; what all their paths begin with is written once."""
 
-    def __init__(self, rows: list[list[Any]] | None = None) -> None:
+    def __init__(self, table: list[Any] | None = None) -> None:
+        prefix, rows = table or ("", [])
         self._frames = [
-            FrameRef(int(seq), str(path), int(index), None if sample is None else str(sample), datetime.fromisoformat(at))
-            for seq, path, index, sample, at in rows or []
+            FrameRef(int(seq), f"{prefix}{path}", int(index), None if sample is None else str(sample), datetime.fromisoformat(at))
+            for seq, path, index, sample, at in rows
         ]
 
     def number(self, frame: FrameRef) -> int:
@@ -28,9 +30,11 @@ class References:
     def __getitem__(self, number: int) -> FrameRef:
         return self._frames[number]
 
-    def rows(self) -> list[list[Any]]:
-        """The table for JSON."""
-        return [[frame.seq, frame.path, frame.frame_index, frame.sample, frame.at.isoformat()] for frame in self._frames]
+    def rows(self) -> list[Any]:
+        """The table for JSON: the paths' common beginning, and a row a frame."""
+        prefix = os.path.commonprefix([frame.path for frame in self._frames])  # noqa: RUF071 - of the text, to make it short
+        cut = len(prefix)
+        return [prefix, [[frame.seq, frame.path[cut:], frame.frame_index, frame.sample, frame.at.isoformat()] for frame in self._frames]]
 
 
 class HeldFrames:

@@ -1,4 +1,4 @@
-"""A calibration made ready for arithmetic: each lot's components as standard deviations from its usual place."""
+"""A calibration made ready for arithmetic: where a lot's frames, and means of its samples, usually lie."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.drift.components import COMPONENTS
+from edge_agent.drift.likelihood import terms
+from edge_agent.drift.normal_score import normal_score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_agent.drift.calibration import LotCalibration
+    from edge_agent.drift.calibration import LotCalibration, Spread
+    from edge_agent.drift.likelihood import Terms
 
 Vector = tuple[float, ...]
 FARTHEST = 99.0
 """Standard deviations beyond which a component is simply far away; keeps the state small and finite."""
+MOST_COUNTED = 8
+"""Neighbouring frames overlap, so more of them than this sharpen a sample's mean no further."""
+COUNTED = range(1, MOST_COUNTED + 1)
+CONTRAST_FRAMES = 8
+"""Frames on either side of the contrast that a calibration measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,11 @@ class LotTable:
         centre, scale: of a single frame, each component; scale joins the spread within and between samples.
         shared: share of a frame's variance that all frames of its sample have in common.
         within: standard deviation of frames around their sample's mean, in the component's own unit.
-        contrast: standard deviation of a within-sample contrast, in units of `scale`.
+        predicted: standard deviation of a sample's mean of 1, 2, ... MOST_COUNTED frames around the centre as it was measured, each
+            component; the centre's own error is in it.
+        likelihoods: of such means, see `edge_agent.drift.likelihood`.
+        degrees: of freedom behind `predicted`; None for infinitely many.
+        contrast: standard deviation of a contrast of CONTRAST_FRAMES frames with as many.
         limit_fraction: see LotCalibration.
         changes: what known changes of the acquisition look like.
     """
@@ -51,15 +63,20 @@ class LotTable:
     scale: Vector
     shared: Vector
     within: Vector
+    predicted: tuple[Vector, ...]
+    likelihoods: tuple[tuple[Terms, ...], ...]
+    degrees: tuple[float | None, ...]
     contrast: Vector
     limit_fraction: float
     changes: tuple[KnownChange, ...]
 
     @classmethod
-    def of(cls, lot: str, calibration: LotCalibration) -> LotTable:
-        """Prepare one lot."""
-        spreads = [calibration.spread[name] for name in COMPONENTS]
+    def of(cls, lot: str, calibration: LotCalibration, *, declared: bool) -> LotTable:
+        """Prepare one lot, for samples that are declared to be of it or for those that are taken for it."""
+        chosen = calibration.spread if declared else calibration.spread_as_predicted or calibration.spread
+        spreads: list[Spread] = [chosen[name] for name in COMPONENTS]
         scale = tuple(math.hypot(spread.within, spread.between) for spread in spreads)
+        of_means = [[math.hypot(spread.between, spread.within / math.sqrt(frames)) for frames in COUNTED] for spread in spreads]
         paths: dict[str, list[tuple[float, Vector]]] = {}
         for signature in calibration.signatures:
             place = tuple(shift / unit for shift, unit in zip(signature.shift, scale, strict=True))
@@ -70,7 +87,14 @@ class LotTable:
             scale=scale,
             shared=tuple((spread.between / unit) ** 2 for spread, unit in zip(spreads, scale, strict=True)),
             within=tuple(spread.within for spread in spreads),
-            contrast=tuple(spread.contrast / unit for spread, unit in zip(spreads, scale, strict=True)),
+            predicted=tuple(
+                tuple(math.hypot(value, spread.centre_error) for value in row) for spread, row in zip(spreads, of_means, strict=True)
+            ),
+            likelihoods=tuple(
+                tuple(terms(value, row[-1], spread.centre_error) for value in row) for spread, row in zip(spreads, of_means, strict=True)
+            ),
+            degrees=tuple(spread.degrees for spread in spreads),
+            contrast=tuple(spread.contrast for spread in spreads),
             limit_fraction=calibration.limit_fraction,
             changes=tuple(
                 KnownChange(change, tuple(strength for strength, _ in sorted(path)), tuple(place for _, place in sorted(path)))
@@ -88,3 +112,22 @@ class LotTable:
     def restore(self, vector: Sequence[float]) -> list[float]:
         """The components a standardised vector stands for."""
         return [centre + value * scale for value, centre, scale in zip(vector, self.centre, self.scale, strict=True)]
+
+    def cut_off(self, place: int, value: float, farthest: float) -> float:
+        """The component at `place`, no more than `farthest` standard deviations of a frame from the centre."""
+        reach = farthest * self.scale[place]
+        return min(self.centre[place] + reach, max(self.centre[place] - reach, value))
+
+    def score(self, place: int, mean: float, frames: int) -> float:
+        """A sample's mean as a normal deviate: Student's t of the prediction for a new sample, and the normal with its tail."""
+        spread = self.predicted[place][min(frames, MOST_COUNTED) - 1]
+        return normal_score((mean - self.centre[place]) / spread, self.degrees[place])
+
+    def likelihood(self, place: int, frames: int) -> Terms:
+        """For the mean of so many frames."""
+        return self.likelihoods[place][min(frames, MOST_COUNTED) - 1]
+
+    def contrast_score(self, place: int, difference: float, before: int) -> float:
+        """The mean of CONTRAST_FRAMES frames less that of `before` earlier ones, in standard deviations."""
+        size = math.sqrt((1 / CONTRAST_FRAMES + 1 / before) * CONTRAST_FRAMES / 2)
+        return difference / (self.contrast[place] * size)

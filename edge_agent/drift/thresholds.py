@@ -1,4 +1,4 @@
-"""From bearable false alarms to the detector's limits, under the calibrated model."""
+"""From bearable false alarms to the detector's limits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ from statistics import NormalDist
 from edge_agent.drift.components import COMPONENTS
 
 HOURS_A_MONTH = 720.0
-LAYERS = 4
-"""A strange sample, two strange frames, a stream that has moved, a sample that moves while it is imaged."""
-TESTS = 2 * len(COMPONENTS)
-"""Each component is watched upwards and downwards."""
-ALLOWANCE = 0.5
-"""CUSUM reference value: tuned to a shift of one standard deviation of a sample's mean."""
-OVERSHOOT = 1.166
-"""Siegmund's correction of a discrete-time CUSUM's limit (Sequential Analysis, 1985, section X.2)."""
+FEWEST_FRAMES = 20.0
+"""No setting asks for more alarms than one in so many frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +40,30 @@ class Limits:
     """Where the detector alarms.
 
     Attributes:
-        z: standard deviations, for one sample's mean and for a change within a sample.
-        cusum: for the sums over samples.
+        frames: evidence, in frames between false alarms, at which it alarms.
+        z: standard deviations beyond which a single frame is out of the ordinary: one in so many frames is, in some component.
     """
 
+    frames: float
     z: float
-    cusum: float
 
     @classmethod
     def of(cls, settings: DriftSettings) -> Limits:
-        """Share the budget evenly over layers and tests (Bonferroni), which holds whatever their correlation.
+        """The limits of what a lab can bear.
 
         >>> limits = Limits.of(DriftSettings(false_alarms_per_month=1.0, frames_per_hour=60.0))
-        >>> round(limits.z, 2), round(limits.cusum, 1)
-        (4.92, 12.6)
+        >>> round(limits.frames), round(limits.statistic, 2), round(limits.z, 2)
+        (43200, 4.64, 4.65)
         """
-        run_length = max(LAYERS * TESTS * settings.frames_between_false_alarms, 100.0)
-        return cls(z=NormalDist().inv_cdf(1.0 - 1.0 / run_length), cusum=_cusum_limit(run_length))
+        frames = max(settings.frames_between_false_alarms, FEWEST_FRAMES)
+        return cls(frames=frames, z=NormalDist().inv_cdf(1.0 - 1.0 / (2 * len(COMPONENTS) * frames)))
+
+    @property
+    def statistic(self) -> float:
+        """The threshold that is told: decimal logarithm of `frames`."""
+        return math.log10(self.frames)
 
 
-def _cusum_limit(run_length: float) -> float:
-    """Limit of a one-sided Gaussian CUSUM with this mean run length (Siegmund's approximation, solved by bisection)."""
-    low, high = 0.0, 200.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        b = 2 * ALLOWANCE * (middle + OVERSHOOT)
-        if (math.exp(b) - 1 - b) / (2 * ALLOWANCE**2) < run_length:
-            low = middle
-        else:
-            high = middle
-    return high
+def statistic(frames: float) -> float:
+    """Evidence as it is told and drawn: its decimal logarithm, no less than 0."""
+    return math.log10(max(1.0, frames))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.verdict import DriftState, Kind, Phase
 from edge_agent.drift import DriftSettings, SequentialJudge
-from edge_agent.drift.judge import STATE_VERSION
+from edge_agent.drift.judge_state import STATE_VERSION
 from tests.streams import FILAMENT, NOTHING, Stage, calibration
 
 FAR_AWAY = (0.5, 0.5, 3.0, 0.0, 0.0, 0.0, 0.0)
@@ -145,34 +145,6 @@ def test_a_restart_between_any_two_frames_changes_nothing(seed, parts, frames):
         state = restarted.to_json()
         assert state == undisturbed.to_json()
         assert len(state.encode()) <= 4096
-
-
-def version_one(state):
-    """The state as version 1 was: without the whole frames' count, members or the ensemble's own episode."""
-    body = json.loads(state)
-    held = body.pop("held")
-    del body["degradation"], body["sample"][3]
-    body["calm"], body["sample"][-1] = ([held[number] for number in numbers] for numbers in (body["calm"], body["sample"][-1]))
-    return json.dumps({**body, "version": 1, "lacking": 0})
-
-
-@pytest.mark.parametrize("shift", [NOTHING, FILAMENT])
-def test_a_state_of_version_one_is_gone_on_with(shift):
-    judge, stage = SequentialJudge(fitted()), Stage(1)
-    changes_of(judge, stage.sample(12) + stage.sample(7, shift=shift))
-    assert bool(judge.open_kinds) is (shift is FILAMENT)
-    restarted = SequentialJudge(fitted())
-    restarted.restore(version_one(judge.to_json()))
-    assert restarted.to_json() == judge.to_json()
-
-
-def test_an_ensembles_episode_of_version_one_stays_behind():
-    judge = SequentialJudge(fitted())
-    changes_of(judge, Stage(1).sample(12, shift=FILAMENT))
-    body = json.loads(version_one(judge.to_json()))
-    body["episode"]["kind"] = "degraded"
-    with pytest.raises(ValueError, match="another release"):
-        SequentialJudge(fitted()).restore(json.dumps(body))
 
 
 @pytest.mark.parametrize(
