@@ -25,7 +25,7 @@ def accuracy_by_current(library: Library) -> dict[str, Any]:
         current, accuracy, loss, and the loss's standard error over samples, all from the usual current down; `critical`, the current at
         which the loss first passes LOSS, by linear interpolation, None where it never does.
     """
-    currents, accuracy, loss, error = [1.0], [], [0.0], [0.0]
+    found: list[tuple[float, float, float, float]] = []
     rng = np.random.default_rng(0)
     for current in CURRENTS:
         visits = [visit for visit in aged(current) if visit in library.rows and Visit(visit.lot, visit.sample, FRAMES) in library.rows]
@@ -33,13 +33,11 @@ def accuracy_by_current(library: Library) -> dict[str, Any]:
             continue
         now = np.array([_right(library, visit) for visit in visits])
         usual = np.array([_right(library, Visit(visit.lot, visit.sample, FRAMES)) for visit in visits])
-        if not accuracy:
-            accuracy.append(float(usual.mean()))
+        if not found:
+            found.append((1.0, float(usual.mean()), 0.0, 0.0))
         drawn = rng.integers(0, len(visits), (REPLICATES, len(visits)))
-        currents.append(current)
-        accuracy.append(float(now.mean()))
-        loss.append(float((usual - now).mean()))
-        error.append(float((usual - now)[drawn].mean(1).std()))
+        found.append((current, float(now.mean()), float((usual - now).mean()), float((usual - now)[drawn].mean(1).std())))
+    currents, accuracy, loss, error = ([row[k] for row in found] for k in range(4))
     critical = None
     for k in range(1, len(loss)):
         if loss[k] >= LOSS:

@@ -74,12 +74,17 @@ def quantile(values: Sequence[float], share: float) -> float:
     return float(np.quantile(values, share, method="inverted_cdf")) if len(values) else math.nan
 
 
+def events_of(results: Results, change: str) -> list[dict[str, Any]]:
+    """The events at NOMINAL in which the change was not hidden by a false alarm's episode; none where it was not measured."""
+    return [event for event in results.events[NOMINAL].get(change, ()) if not event["masked"]]
+
+
 def peer_median(results: Results, change: str, score: str, families: str = "") -> tuple[float, str]:
     """The smallest median delay of the peers on this score that reach our run length, and whose it is."""
     best, name = math.inf, ""
     for peer, row in results.peers[NOMINAL].items():
         on, family = peer.split(" / ")
-        if on == score and family.startswith(families) and row["reached"]:
+        if on == score and family.startswith(families) and row["reached"] and change in row["delays"]:
             median = quantile([math.inf if delay is None else delay for delay in row["delays"][change]], 0.5)
             if median < best or not name:
                 best, name = median, family
@@ -124,46 +129,46 @@ def _delays(results: Results) -> list[Gate]:
         ("the best peer on raw H", STRONG, raw, "", 0.5),
         ("the best peer on our D (no gate: amendment 10)", STRONG, ours_score, "", 0.5),
     ):
-        ours = quantile(delays(results.events[NOMINAL][change]), 0.5)
+        ours = quantile(delays(events_of(results, change)), 0.5)
         theirs, who = peer_median(results, change, score, families)
         told = f"{_frames(ours)} / {_frames(theirs)} ({who})" if who else f"{_frames(ours)}; no such peer reaches our run length"
-        passed = None if not who else ours < math.inf and (theirs == math.inf or ours <= share * theirs)
+        passed = None if not who or math.isnan(ours) else ours < math.inf and (theirs == math.inf or ours <= share * theirs)
         found.append(Gate(f"median delay, {change}, over {name}", f"<= {share:g} x", told, passed))
     return found
 
 
 def _strange_samples(results: Results) -> list[Gate]:
-    events = [event for event in results.events[NOMINAL]["unseen lot"] if not event["masked"]]
+    events = events_of(results, "unseen lot")
     inside = [event["samples"] == 0 for event in events]
     median = quantile(delays(events), 0.5)
     return [
-        Gate("unseen lot, inside its first sample", ">= 95 %", share_said(inside), np.mean(inside) >= 0.95),
-        Gate("unseen lot, median delay", "<= 6 frames", _frames(median), median <= 6),
+        Gate("unseen lot, inside its first sample", ">= 95 %", share_said(inside), mostly(inside, 0.95)),
+        Gate("unseen lot, median delay", "<= 6 frames", _frames(median), median <= 6 if events else None),
     ]
 
 
 def _words(results: Results) -> list[Gate]:
     found = []
     for change, wanted in ((STRONG, 0.9), ("unseen lot", 0.85), ("unrelated", 0.95)):
-        told = [event["kind"] == TRUE_KIND[change] for event in results.events[NOMINAL][change] if event["kind"]]
-        settled = [event["settled"] == TRUE_KIND[change] for event in results.events[NOMINAL][change] if event["kind"]]
+        told = [event["kind"] == TRUE_KIND[change] for event in events_of(results, change) if event["kind"]]
+        settled = [event["settled"] == TRUE_KIND[change] for event in events_of(results, change) if event["kind"]]
         found.append(
             Gate(f"kind told at the alarm, {change}", f">= {100 * wanted:.0f} %", f"{share_said(told)}; settled {share_said(settled)}",
-                 bool(told) and np.mean(told) >= wanted)
+                 mostly(told, wanted))
         )  # fmt: skip
     onsets = [
         abs(event["settled_onset"]) <= 1
         for change in (MILD, MODERATE, STRONG, "unseen lot")
-        for event in results.events[NOMINAL][change]
+        for event in events_of(results, change)
         if event["settled_onset"] is not None
     ]
-    found.append(Gate("onset within one sample", ">= 90 %", share_said(onsets), bool(onsets) and np.mean(onsets) >= 0.9))
+    found.append(Gate("onset within one sample", ">= 90 %", share_said(onsets), mostly(onsets, 0.9)))
     return found
 
 
 def _ageing(results: Results) -> Gate:
     critical = results.accuracy["critical"]
-    at = [event["samples"] for event in results.events[NOMINAL]["ageing"] if not event["masked"]]
+    at = [event["samples"] for event in events_of(results, "ageing")]
     before = math.inf if critical is None else samples_until(critical, LOSS_A_SAMPLE)
     in_time = [samples is not None and samples + 1 <= before for samples in at]
     when = (
@@ -172,7 +177,7 @@ def _ageing(results: Results) -> Gate:
     median = quantile([math.inf if samples is None else samples + 1 for samples in at], 0.5)
     return Gate(
         "slow ageing told before the network loses 2 points", "half of the streams or more",
-        f"{share_said(in_time)}; median alarm in sample {_frames(median)}; {when}", bool(in_time) and np.mean(in_time) >= 0.5,
+        f"{share_said(in_time)}; median alarm in sample {_frames(median)}; {when}", mostly(in_time, 0.5),
     )  # fmt: skip
 
 
@@ -190,6 +195,11 @@ def _machine(results: Results) -> list[Gate]:
     ]
 
 
+def mostly(said: Sequence[bool], share: float) -> bool | None:
+    """Whether so many of them are true; None of none."""
+    return sum(said) >= share * len(said) if said else None
+
+
 def share_said(said: Sequence[bool]) -> str:
     """A share in words."""
     return f"{100 * sum(said) / len(said):.1f} % of {len(said)}" if said else "none"
@@ -202,4 +212,4 @@ def _said(length: RunLength) -> str:
 
 
 def _frames(value: float) -> str:
-    return "missed" if math.isinf(value) else f"{value:.0f}"
+    return "not measured" if math.isnan(value) else "missed" if math.isinf(value) else f"{value:.0f}"

@@ -34,6 +34,8 @@ def delay_figure(results: Results) -> Figure:
     figure = column(5.0, columns=2)
     panels = figure.subplots(2, 2, sharex=True, sharey=True)
     for axes, change in zip(panels.flat, CURVES, strict=True):
+        if change not in results.events[NOMINAL]:
+            continue
         lengths = [run_length(results.calm[nominal]) for nominal in NOMINALS]
         median = [quantile(delays(results.events[nominal][change]), 0.5) for nominal in NOMINALS]
         _curve(axes, [min(length.value, length.frames) for length in lengths], median, label="this judge", marker="o", zorder=5, **line(0))

@@ -8,12 +8,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from model_repo.figures import save
-from tests.benchmarks.drift.gates import TRUE_KIND, delays, gates, quantile, run_length
+from tests.benchmarks.drift.gates import TRUE_KIND, delays, events_of, gates, quantile, run_length
 from tests.benchmarks.drift.measure import FOLLOWED_SAMPLES
 from tests.benchmarks.drift.peers import FAMILIES, SCORES
 from tests.benchmarks.drift.pictures import delay_figure, run_length_figure, stream_figure
-from tests.benchmarks.drift.run import CHANGES, HABITS, NOMINAL, NOMINALS
-from tests.benchmarks.drift.streams import AFTER_SAMPLES, LEAD_SAMPLES, USUAL
+from tests.benchmarks.drift.run import HABITS, NOMINAL, NOMINALS
+from tests.benchmarks.drift.streams import AFTER_SAMPLES, LEAD_SAMPLES, LOSS_A_SAMPLE, USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ def write(folder: Path, text: str, study: Study, results: Results) -> None:
     save(delay_figure(results), folder / "drift-delay.png")
     save(run_length_figure(results), folder / "drift-run-length.png")
     for change in ("filament 0.25", "filament 1"):
+        if change not in results.events[NOMINAL]:
+            continue
         stream, split, library = study.example(change)
         save(stream_figure(stream, split, library), folder / f"drift-stream-{change.split()[-1]}.png")
 
@@ -147,9 +149,9 @@ def _delay(found: Sequence[float]) -> str:
 
 
 def _delay_table(results: Results) -> str:
-    changes = list(CHANGES)
+    changes = list(results.events[NOMINAL])
     ours = run_length(results.calm[NOMINAL])
-    rows = [("**this judge**", f"{ours.alarms}", *(_delay(delays(results.events[NOMINAL][change])) for change in changes))]
+    rows = [("**this judge**", f"{ours.alarms}", *(_delay(delays(events_of(results, change))) for change in changes))]
     for score in SCORES:
         for family in FAMILIES:
             row = results.peers.get(NOMINAL, {}).get(f"{score} / {family.name}")
@@ -166,10 +168,10 @@ def _delay_table(results: Results) -> str:
 
 def _confusion(results: Results, what: str) -> str:
     rows = []
-    for change in CHANGES:
-        told = [event[what] or "missed" for event in results.events[NOMINAL][change] if not event["masked"]]
+    for change in results.events[NOMINAL]:
+        told = [event[what] or "missed" for event in events_of(results, change)]
         counts = Counter(told)
-        shares = [f"{counts[kind] / len(told):.2f}" if counts[kind] else "" for kind in KINDS]
+        shares = [f"{counts[kind] / max(len(told), 1):.2f}" if counts[kind] else "" for kind in KINDS]
         rows.append(
             (
                 change,
@@ -182,8 +184,8 @@ def _confusion(results: Results, what: str) -> str:
 
 def _onsets(results: Results) -> str:
     rows = []
-    for change in CHANGES:
-        events = [event for event in results.events[NOMINAL][change] if event["onset"] is not None]
+    for change in results.events[NOMINAL]:
+        events = [event for event in events_of(results, change) if event["onset"] is not None]
         cells = []
         for what in ("onset", "settled_onset"):
             found = [event[what] for event in events]
@@ -204,12 +206,11 @@ def _ageing(results: Results) -> str:
         for current, accuracy, loss, error in zip(found["current"], found["accuracy"], found["loss"], found["error"], strict=True)
     ]
     text = _table(("beam current", "accuracy, frames", "lost, points (± standard error over samples)"), rows)
-    at = [
-        math.inf if event["samples"] is None else event["samples"] + 1 for event in results.events[NOMINAL]["ageing"] if not event["masked"]
-    ]
-    told = ", ".join(
-        "missed" if math.isinf(value) else f"{0.99**value:.2f} (sample {value:.0f})" for value in (quantile(at, q) for q in (0.1, 0.5, 0.9))
-    )
+    at = [math.inf if event["samples"] is None else event["samples"] + 1.0 for event in events_of(results, "ageing")]
+    if not at:
+        return "Not measured."
+    places = [quantile(at, share) for share in (0.1, 0.5, 0.9)]
+    told = ", ".join("missed" if math.isinf(place) else f"{(1 - LOSS_A_SAMPLE) ** place:.2f} (sample {place:.0f})" for place in places)
     return (
         f"{text}\n\nThe beam loses 1 % a sample, shown at the nearest current there is. Our alarm at 10 / 50 / 90 % of the streams: {told}."
     )

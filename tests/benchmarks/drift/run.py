@@ -110,13 +110,15 @@ class Study:
         self._library, self._splits, self._kept, self._size = library, splits, kept, size
         content = digest_of(library.entropy.tobytes(), library.distance.tobytes(), repr(size))
         self._streams = digest_of(content, digest_of_bench(*STREAM_SOURCES), SEED)
+        self._possible = tuple(change for change in CHANGES if self._is_possible(change))
+        self._curves = tuple(change for change in self._possible if change in CURVES)
         self._judge = digest_of(digest_of_judge(), digest_of_bench("measure"))
 
     def run(self, *, peers: bool = True) -> Results:
         """Measure what is not kept yet."""
         found = Results(len(self._library.frames), self._library.absent, len(self._splits))
         found.calm[NOMINAL] = self._ours("calm", NOMINAL, self._calm)
-        found.events[NOMINAL] = self._events(NOMINAL, tuple(CHANGES))
+        found.events[NOMINAL] = self._events(NOMINAL, self._possible)
         found.restart = [tuple(row) for row in self._ours("restart", NOMINAL, self._restart)]
         found.microseconds = self._ours("cost", NOMINAL, self._cost)
         found.accuracy = self._kept.get("accuracy", self._streams, lambda: accuracy_by_current(self._library))
@@ -125,7 +127,7 @@ class Study:
         found.declared = self._ours("declared", NOMINAL, self._declared)
         for nominal in NOMINALS:
             found.calm.setdefault(nominal, self._ours("calm", nominal, self._calm))
-            found.events.setdefault(nominal, self._events(nominal, CURVES))
+            found.events.setdefault(nominal, self._events(nominal, self._curves))
         if peers:
             values = {score: [self._values(split, self._calm_stream(split), score) for split in self._splits] for score in SCORES}
             found.calm_frames = sum(map(len, values[SCORES[0]]))
@@ -136,6 +138,15 @@ class Study:
     def example(self, change: str) -> tuple[Stream, Split, Library]:
         """A stream with this change, for a picture."""
         return self._event_streams(self._splits[0], change)[0], self._splits[0], self._library
+
+    def _is_possible(self, change: str) -> bool:
+        try:
+            for split in self._splits:
+                CHANGES[change](Stage(self._library, split, (SEED, 5)))
+        except LookupError as error:
+            print(f"{change} is left out: {error}", flush=True)
+            return False
+        return True
 
     def _ours(self, name: str, nominal: int, part: Callable[[Split, Bench], Any]) -> list[Any]:
         key = digest_of(self._streams, self._judge, [split.calibration.digest for split in self._splits], nominal)
@@ -192,7 +203,7 @@ class Study:
     def _peers(self, found: Results, nominal: int, values: dict[str, list[NDArray[np.float64]]]) -> dict[str, dict[str, Any]]:
         """Each tuned to as many alarms as our judge raised on the same calm streams."""
         most = sum(len(run["opened"]) for run in found.calm[nominal])
-        changes = tuple(CHANGES) if nominal == NOMINAL else CURVES
+        changes = self._possible if nominal == NOMINAL else self._curves
         made = {}
         for score in SCORES:
             for family in FAMILIES:

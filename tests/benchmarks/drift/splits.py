@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 SPLITS = 6
 CALIBRATION_SAMPLES = 16
 """A lot, as many as the shipped model's own calibration has."""
-ALTERED_SAMPLES = 2
+ALTERED_SAMPLES = CHANGED_SAMPLES // 2
 """Of the samples that were also imaged after a change, those that teach a calibration its signatures; the others make its events."""
+FEWEST_SAMPLES = 6
+"""Lots of which fewer samples have been scored stay out, on both sides."""
 FARTHEST = 10.0
 """Standard deviations at which the peers' inputs are cut, so that one absurd frame cannot decide a tuning."""
 SMALLEST_SPREAD = 0.05
@@ -63,7 +65,8 @@ def make_split(library: Library, number: int, *, model_digest: str, members: int
             there[visit.lot].append(visit.sample)
     frames: list[CalibrationFrame] = []
     held_out, changed = {}, {}
-    for lot, samples in sorted(there.items()):
+    lots = {lot: samples for lot, samples in sorted(there.items()) if len(samples) >= FEWEST_SAMPLES and taught <= set(samples)}
+    for lot, samples in lots.items():
         others = [sample for sample in samples if sample >= FIRST_SAMPLE + CHANGED_SAMPLES]
         wanted = min(CALIBRATION_SAMPLES, len(samples) // 2) - len(taught)
         chosen = sorted(taught | {int(sample) for sample in rng.choice(others, wanted, replace=False)})
@@ -73,7 +76,7 @@ def make_split(library: Library, number: int, *, model_digest: str, members: int
             frames += _frames(library, Visit(lot, sample, FRAMES))
     calibration = fit_calibration(
         frames,
-        _altered(library, taught, set(there)),
+        _altered(library, taught, set(lots)),
         model_digest=model_digest,
         members=members,
         source=f"split {number} of the drift bench",
@@ -91,8 +94,9 @@ def _altered(library: Library, taught: set[int], lots: set[str]) -> list[Altered
     found = []
     for strength in STRENGTHS:
         visits = [visit for visit in filament(strength) if visit.sample in taught and visit in library.rows]
-        if {visit.lot for visit in visits} == lots:
-            found.append(AlteredFrames("filament change", strength, [frame for visit in visits for frame in _frames(library, visit)]))
+        if {visit.lot for visit in visits} >= lots:
+            frames = [frame for visit in visits if visit.lot in lots for frame in _frames(library, visit)]
+            found.append(AlteredFrames("filament change", strength, frames))
     return found
 
 
@@ -106,5 +110,5 @@ def _distance(library: Library, calibration: Calibration) -> NDArray[np.float64]
     for lot, held in calibration.distances.items():
         centre = float(held.values @ held.weights)
         places[lot] = centre, max(float(np.sqrt(held.weights @ (held.values - centre) ** 2)), SMALLEST_SPREAD)
-    centre, spread = np.array([places[lot] for lot in library.predicted]).T
+    centre, spread = np.array([places.get(lot, (0.0, 1.0)) for lot in library.predicted]).T
     return np.clip((library.distance - centre) / spread, -FARTHEST, FARTHEST)

@@ -3,8 +3,8 @@
 A sample shows the frames of one visit, in the order they were taken, and once these are used up, frames of the same visit drawn with
 replacement. Drawn frames bring no news of the sample: with n frames in the pool the variance within a sample is (n - 1) / n of the
 true one, and what n frames cannot tell of a sample's own place, variance within / n, looks like variance between samples and never
-averages out, however long the sample. Both hold for the calibration as well, which sees the same n frames of each of its samples. Twelve
-frames make 8 % of the variance within; a sample of 300 frames is therefore a little harder here than at a microscope, not easier.
+averages out, however long the sample. Both hold for the calibration as well, which sees as many frames of each of its samples. Eight
+frames are an eighth of the variance within; a sample of 300 frames is therefore a little harder here than at a microscope, not easier.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from edge_agent.core.frame import Acquisition
 from edge_agent.core.verdict import FrameRef, Observation
 from tests.benchmarks.drift.pool import Visit
-from tests.benchmarks.drift.study import AGED_FRAMES, CURRENTS, FRAMES, UNSEEN_FRAMES, unrelated, unseen
+from tests.benchmarks.drift.study import AGED_FRAMES, CURRENTS, FRAMES, unrelated, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +39,7 @@ AFTER_SAMPLES = 40
 LOSS_A_SAMPLE = 0.01
 """Share of the beam current that an ageing filament loses with each sample."""
 UNKNOWN = "unknown"
+NOT_SCORED = "no visit of this kind has been scored yet"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TAKEN = Acquisition()
@@ -86,7 +87,6 @@ class Stage:
         self._library, self._split, self._lengths = library, split, lengths
         self._rng = np.random.default_rng((*seed, split.number))
         self._lots = sorted(split.held_out)
-        self._unseen = sorted({visit.lot for visit in unseen() if visit in library.rows})
         unrelated_rows = [row for visit in unrelated() for row in library.rows.get(visit, ())]
         self._unrelated = np.array(unrelated_rows, np.int64)
 
@@ -104,16 +104,16 @@ class Stage:
         """A calm lead, then every sample through another filament, from a sample's first frame or from the middle of one."""
         parts, lots = self._lead()
         changed_from = len(parts)
+        visits = self._changed(FRAMES, filament=strength)
         if within:
-            lot, number = self._changed_sample()
-            length = self._length()
-            before = self._frames(Visit(lot, number, FRAMES), length // 2)
-            parts.append(np.concatenate([before, self._frames(Visit(lot, number, FRAMES, filament=strength), length - length // 2)]))
-            lots.append(lot)
+            visit, length = self._one_of(visits), self._length()
+            before = self._frames(Visit(visit.lot, visit.sample, FRAMES), length // 2)
+            parts.append(np.concatenate([before, self._frames(visit, length - length // 2)]))
+            lots.append(visit.lot)
         for _ in range(after):
-            lot, number = self._changed_sample()
-            parts.append(self._frames(Visit(lot, number, FRAMES, filament=strength), self._length()))
-            lots.append(lot)
+            visit = self._one_of(visits)
+            parts.append(self._frames(visit, self._length()))
+            lots.append(visit.lot)
         stream = _stream(parts, lots, changed_from)
         if not within:
             return stream
@@ -123,16 +123,18 @@ class Stage:
         """A calm lead, then samples of one lot that the network never saw."""
         parts, lots = self._lead()
         changed_from = len(parts)
-        lot = self._unseen[self._rng.integers(len(self._unseen))]
-        visits = [visit for visit in unseen() if visit.lot == lot and visit in self._library.rows]
+        visits = [visit for visit in unseen() if visit in self._library.rows]
+        lot = self._one_of(visits).lot
+        visits = [visit for visit in visits if visit.lot == lot]
         for _ in range(after):
-            number = visits[self._rng.integers(len(visits))].sample
-            parts.append(self._frames(Visit(lot, number, UNSEEN_FRAMES), self._length()))
+            parts.append(self._frames(self._one_of(visits), self._length()))
             lots.append(UNKNOWN)
         return _stream(parts, lots, changed_from)
 
     def unrelated(self, *, after: int = 4) -> Stream:
         """A calm lead, then pictures that are no micrographs and have nothing in common."""
+        if not len(self._unrelated):
+            raise LookupError(NOT_SCORED)
         parts, lots = self._lead()
         changed_from = len(parts)
         for _ in range(after):
@@ -146,10 +148,9 @@ class Stage:
         changed_from = len(parts)
         for age in range(1, samples + 1):
             current = nearest_current((1.0 - LOSS_A_SAMPLE) ** age)
-            lot, number = self._changed_sample()
-            visit = Visit(lot, number, FRAMES) if current == 1.0 else Visit(lot, number, AGED_FRAMES, current=current)
+            visit = self._one_of(self._changed(FRAMES) if current == 1.0 else self._changed(AGED_FRAMES, current=current))
             parts.append(self._frames(visit, self._length()))
-            lots.append(lot)
+            lots.append(visit.lot)
         return _stream(parts, lots, changed_from)
 
     def _lead(self) -> tuple[list[NDArray[np.int64]], list[str]]:
@@ -161,10 +162,15 @@ class Stage:
         numbers = self._split.held_out[lot]
         return lot, self._frames(Visit(lot, numbers[self._rng.integers(len(numbers))], FRAMES), self._length())
 
-    def _changed_sample(self) -> tuple[str, int]:
-        lot = self._lots[self._rng.integers(len(self._lots))]
-        numbers = self._split.changed[lot]
-        return lot, numbers[self._rng.integers(len(numbers))]
+    def _changed(self, frames: int, **how: float) -> list[Visit]:
+        """What has been scored of a change, on samples that taught no signature."""
+        visits = [Visit(lot, number, frames, **how) for lot in self._lots for number in self._split.changed[lot]]
+        return [visit for visit in visits if visit in self._library.rows]
+
+    def _one_of(self, visits: list[Visit]) -> Visit:
+        if not visits:
+            raise LookupError(NOT_SCORED)
+        return visits[self._rng.integers(len(visits))]
 
     def _length(self) -> int:
         return int(self._rng.integers(self._lengths[0], self._lengths[1] + 1))
