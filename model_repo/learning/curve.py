@@ -107,6 +107,10 @@ def learning_curve(
         networks: how many of the recipe's seeds are trained at each point.
         wanted: accuracy whose number of samples is asked for.
         tell: progress, a line at a time.
+
+    Raises:
+        ConfigurationError: more networks than seeds, shares that are none, or too few different numbers of samples for a curve.
+        EdgeAgentError: a checkpoint is missing or foreign.
     """
     recipe = recipe.with_method(MethodKind.DEEP_ENSEMBLE)
     if not 1 <= networks <= len(recipe.training.seeds):
@@ -119,8 +123,7 @@ def learning_curve(
     test, labels, groups = _test_fields(source.frames("test"), source.lots, recipe)
     _refuse_too_few_sizes(recipe, data, fractions)
     runs: list[Run] = []
-    right: list[NDArray[np.float64]] = []
-    confident: list[NDArray[np.float64]] = []
+    answers: list[NDArray[np.float64]] = []
     for fraction in sorted(fractions):
         part = _part(recipe, fraction, networks)
         reduced = open_source(part, data)
@@ -130,27 +133,29 @@ def learning_curve(
         else:
             trained, kept = load_networks(METHODS[MethodKind.DEEP_ENSEMBLE], recipe, source, checkpoints)
         p = np.stack([_answers(network, test) for network in trained[:networks]], axis=1)
-        mean = p.mean(axis=1)
-        right.append((mean.argmax(axis=1) == labels).astype(np.float64))
-        confident.append(mean.max(axis=1))
-        runs.append(
-            Run(
-                fraction=fraction,
-                samples=_samples(reduced),
-                networks=networks,
-                steps=part.training.steps,
-                single_accuracy=float(np.mean([metrics.accuracy(p[:, k], labels) for k in range(networks)])),
-                single_confidence=float(p.max(axis=2).mean()),
-                seconds=float(sum(member["seconds"] for member in kept[:networks])),
-            )
-        )
-        tell(f"{fraction:.0%}: accuracy {right[-1].mean():.3f}, confidence {confident[-1].mean():.3f}")
+        answers.append(p.mean(axis=1))
+        runs.append(_run(part, _samples(reduced), p, labels, float(sum(member["seconds"] for member in kept[:networks]))))
+        tell(f"{fraction:.0%}: accuracy {metrics.accuracy(answers[-1], labels):.3f}, confidence {answers[-1].max(axis=1).mean():.3f}")
+    right = np.stack([(mean.argmax(axis=1) == labels).astype(np.float64) for mean in answers])
     sizes = np.array([run.samples for run in runs])
     accuracy, confidence = (
-        metrics.learning_curve(sizes, np.stack(outcomes), groups, wanted, rng=np.random.default_rng(SEED))
-        for outcomes in (right, confident)
+        metrics.learning_curve(sizes, outcomes, groups, wanted, rng=np.random.default_rng(SEED))
+        for outcomes in (right, np.stack([mean.max(axis=1) for mean in answers]))
     )
     return Measured(recipe.name, source.origin, tuple(runs), accuracy, confidence, len(labels), len(set(groups)))
+
+
+def _run(part: Recipe, samples: int, p: NDArray[np.float64], labels: NDArray[np.int64], seconds: float) -> Run:
+    """The row of one size, from the networks' probabilities (fields, networks, lots) and their fields' lots."""
+    return Run(
+        fraction=part.training.fraction,
+        samples=samples,
+        networks=p.shape[1],
+        steps=part.training.steps,
+        single_accuracy=float(np.mean([metrics.accuracy(p[:, k], labels) for k in range(p.shape[1])])),
+        single_confidence=float(p.max(axis=2).mean()),
+        seconds=seconds,
+    )
 
 
 def _refuse_too_few_sizes(recipe: Recipe, data: Path | None, fractions: Sequence[float]) -> None:
