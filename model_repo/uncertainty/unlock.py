@@ -139,35 +139,48 @@ def probabilistic(
     """
     generator = np.random.default_rng(seed)
     refuse_layer(network, layer_name)
-    outputs = _outputs(network.get_submodule(layer_name))
+    layer = network.get_submodule(layer_name)
     trunk = Trunk(copy.deepcopy(network).eval(), layer_name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         features = features_of(trunk, inputs, batch)
-        classes = outputs if task == "classification" else targets.reshape(len(targets), -1).shape[1]
-        head = GaussianProcessHead(features.shape[1], classes, inducing=inducing, kernel=kernel, distribution=distribution, task=task)
+        head = GaussianProcessHead(
+            features.shape[1], _outputs(layer, targets, task), inducing=inducing, kernel=kernel, distribution=distribution, task=task
+        )
         head.start(features, generator, targets if task == "regression" else None)
-        answer = _answers(network.get_submodule(layer_name), features, targets, task)
+        answer = _answers(layer, features, targets, task)
         head.follow(answer, _left(answer, features, targets) if task == "regression" else None)
-        parameters = [{"params": list(head.parameters()), "lr": learning_rate}]
-        if trunk_learning_rate:
-            parameters.append({"params": list(trunk.parameters()), "lr": trunk_learning_rate})
-        optimiser = torch.optim.Adam(parameters, betas=ADAM_BETAS)
-        steps = epochs * -(-len(inputs) // batch)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        training = _Training(head, trunk, (learning_rate, trunk_learning_rate), epochs * -(-len(inputs) // batch))
         for epoch in range(epochs):
-            total = 0.0
-            for chosen in torch.split(torch.from_numpy(generator.permutation(len(inputs))), batch):
-                seen = trunk(inputs[chosen]) if trunk_learning_rate else features[chosen]
-                loss = head.loss(seen, targets[chosen], len(inputs))
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
-                optimiser.step()
-                schedule.step()
-                total += loss.item() * len(chosen)
+            order = torch.split(torch.from_numpy(generator.permutation(len(inputs))), batch)
+            total = sum(training.step(inputs, features, targets, chosen) * len(chosen) for chosen in order)
             if tell:
                 tell(f"epoch {epoch + 1}/{epochs}: negative evidence lower bound {total / len(inputs):.4f}")
     return ProbabilisticNetwork(trunk, head.eval(), samples, seed).eval()
+
+
+class _Training:
+    """The head, and the trunk where it has a learning rate of its own, on the way to the largest evidence lower bound."""
+
+    def __init__(self, head: GaussianProcessHead, trunk: Trunk, learning_rates: tuple[float, float], steps: int) -> None:
+        self._head = head
+        self._trunk = trunk
+        self._moves_trunk = learning_rates[1] > 0
+        parameters = [{"params": list(head.parameters()), "lr": learning_rates[0]}]
+        if self._moves_trunk:
+            parameters.append({"params": list(trunk.parameters()), "lr": learning_rates[1]})
+        self._optimiser = torch.optim.Adam(parameters, betas=ADAM_BETAS)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, steps)
+
+    def step(self, inputs: Tensor, features: Tensor, targets: Tensor, chosen: Tensor) -> float:
+        """One step on the data at the places `chosen`; return their loss. `features` are what the trunk made of the inputs at first."""
+        seen = self._trunk(inputs[chosen]) if self._moves_trunk else features[chosen]
+        loss = self._head.loss(seen, targets[chosen], len(inputs))
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+        self._optimiser.step()
+        self._schedule.step()
+        return loss.item()
 
 
 def features_of(trunk: nn.Module, inputs: Tensor, batch: int = 256) -> Tensor:
@@ -215,7 +228,10 @@ def _left(answer: Callable[[Tensor], Tensor], features: Tensor, targets: Tensor)
         return (targets.float().reshape(len(targets), -1) - answer(features)).square().mean(dim=0)
 
 
-def _outputs(layer: nn.Module) -> int:
+def _outputs(layer: nn.Module, targets: Tensor, task: Task) -> int:
+    """How many functions the head learns: one a class, or one a target."""
+    if task == "regression":
+        return targets.reshape(len(targets), -1).shape[1]
     return layer.out_features if isinstance(layer, nn.Linear) else int(layer.out_channels)  # type: ignore[arg-type]  # a convolution: refuse_layer has looked
 
 
