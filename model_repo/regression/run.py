@@ -65,15 +65,8 @@ def run_composition(
         rng = np.random.default_rng(EVALUATION_SEED)
         scored = [score(test.enthalpy_ev, row.test.mean, row.test.variance, test.systems, rng) for row in answers]
     best = min(range(len(answers)), key=lambda k: scored[k].figures["nll"].value)
-    figures: dict[str, Any] = {
-        "counts": {
-            side: {"compounds": len(found), "systems": len(set(found.systems)), "dropped": split.dropped[side]}
-            for side, found in split.sides.items()
-        },
-        "elements": len(split.elements),
-        "rule": RULE,
-        "split_seed": SPLIT_SEED,
-        "mean_absolute_deviation": float(np.abs(test.enthalpy_ev - split.sides["train"].enthalpy_ev.mean()).mean()),
+    figures = {
+        **_data(split),
         "members": [{"seed": m.seed, "validation_mae": m.validation_mae, "seconds": m.seconds} for m in members],
         "widths": list(WIDTHS),
         "schedule": asdict(schedule),
@@ -114,6 +107,21 @@ def run_sinusoid(
     }
     pictures.draw_sinusoid(fits, out)
     return pages.write(out, figures, sinusoid_page.lines(figures, out.name))
+
+
+def _data(split: SplitCompounds) -> dict[str, Any]:
+    """The figures of the data: counts by side, the rule, and how far off a guess of the training mean would be."""
+    train, test = split.sides["train"].enthalpy_ev, split.sides["test"].enthalpy_ev
+    return {
+        "counts": {
+            side: {"compounds": len(found), "systems": len(set(found.systems)), "dropped": split.dropped[side]}
+            for side, found in split.sides.items()
+        },
+        "elements": len(split.elements),
+        "rule": RULE,
+        "split_seed": SPLIT_SEED,
+        "mean_absolute_deviation": float(np.abs(test - train.mean()).mean()),
+    }
 
 
 def _tensors(split: SplitCompounds, side: Side) -> tuple[Tensor, Tensor]:
