@@ -77,17 +77,59 @@ def plan_samples(
         ConfigurationError: a sample number, strength or ageing is impossible, a filament ages until nothing is seen, or no unseen lot is
             there to show.
     """
-    known, unknown = list(source.known), list(source.unseen)
-    if lots is not None and not 1 <= lots <= len(known):
-        raise ConfigurationError(f"--lots {lots}", f"the source knows {len(known)} lots", f"choose 1 to {len(known)}")
+    strengths = dict(filament or {})
+    _check(samples, strengths, unseen, unrelated, can_show_unseen=bool(source.unseen))
+    if lots is not None and not 1 <= lots <= len(source.known):
+        raise ConfigurationError(f"--lots {lots}", f"the source knows {len(source.known)} lots", f"choose 1 to {len(source.known)}")
+    stage = _Stage(source, list(source.known)[:lots], rng)
+    planned = []
+    for number, (strength, current) in enumerate(_beam(samples, strengths, ageing)):
+        lot: str
+        subject: Subject
+        shift: Shift | None
+        if number in unrelated:
+            lot, subject, shift = "unrelated", UnrelatedPictures(source.frame_px, source.recorded), "unrelated"
+        elif number in unseen:
+            lot, subject = stage.unseen()
+            shift = "unseen"
+        else:
+            lot, subject = stage.known()
+            shift = "filament" if strength > 0 else None
+        planned.append(PlannedSample(number, lot, subject, shift, strength, current))
+    return tuple(planned)
+
+
+class _Stage:
+    """Draws what is put on the stage; each lot's subjects come from a deck of its own."""
+
+    def __init__(self, source: Source, known: list[str], rng: np.random.Generator) -> None:
+        self._source = source
+        self._known = known
+        self._rng = rng
+        self._order: list[str] = []
+        self._decks: dict[str, Iterator[Subject]] = {}
+
+    def known(self) -> tuple[str, Subject]:
+        """A known lot; each is shown before any is shown again."""
+        if not self._order:
+            self._order = [self._known[k] for k in self._rng.permutation(len(self._known))]
+        return self._of(self._order.pop())
+
+    def unseen(self) -> tuple[str, Subject]:
+        """Any of the unseen lots."""
+        lots = list(self._source.unseen)
+        return self._of(lots[int(self._rng.integers(len(lots)))])
+
+    def _of(self, lot: str) -> tuple[str, Subject]:
+        if lot not in self._decks:
+            self._decks[lot] = self._source.deck(lot, self._rng)
+        return lot, next(self._decks[lot])
+
+
+def _beam(samples: int, strengths: Mapping[int, float], ageing: float) -> Iterator[tuple[float, float]]:
+    """Each sample's filament strength and beam current, a share of a fresh filament's; raise ConfigurationError when nothing is seen."""
     if not 0.0 <= ageing < 1.0:
         raise ConfigurationError(f"--ageing {ageing:g}", "is no share of a beam current", "choose from 0 to less than 1, such as 0.01")
-    strengths = dict(filament or {})
-    _check(samples, strengths, unseen, unrelated, can_show_unseen=bool(unknown))
-    known = known[:lots]
-    decks: dict[str, Iterator[Subject]] = {}
-    order: list[str] = []
-    planned = []
     strength, current = 0.0, 1.0
     for number in range(samples):
         if number in strengths:
@@ -98,22 +140,8 @@ def plan_samples(
                 f"leaves sample {number} less than {FAINTEST:.1%} of a fresh filament's current, by which nothing is seen",
                 f"age it less, show fewer samples, or replace the filament with --filament {number}:0",
             )
-        lot: str
-        subject: Subject
-        shift: Shift | None
-        if number in unrelated:
-            lot, subject, shift = "unrelated", UnrelatedPictures(source.frame_px, source.recorded), "unrelated"
-        else:
-            if number in unseen:
-                lot, shift = unknown[int(rng.integers(len(unknown)))], "unseen"
-            else:
-                if not order:
-                    order = [known[k] for k in rng.permutation(len(known))]
-                lot, shift = order.pop(), "filament" if strength > 0 else None
-            subject = next(decks.setdefault(lot, source.deck(lot, rng)))
-        planned.append(PlannedSample(number, lot, subject, shift, strength, current))
+        yield strength, current
         current *= 1.0 - ageing
-    return tuple(planned)
 
 
 def _check(
