@@ -27,7 +27,7 @@ def write_calibrated_model(folder: Path, name: str = "tiny") -> Path:
     model = write_tiny_model(folder / name, name=name)
     manifest = load_manifest(model)
     frames = [as_frame(frame(10_000 + number)) for number in range(SAMPLES * FRAMES_A_SAMPLE)]
-    scores = [score(prediction) for prediction in asyncio.run(_predict(model, frames))]
+    scores = [score(prediction) for prediction in asyncio.run(predict(model, frames))]
     calibration = fit_calibration(
         [
             CalibrationFrame(one.lot, f"group {number // FRAMES_A_SAMPLE}", f"sample {number // FRAMES_A_SAMPLE}", one, held.statistics)
@@ -47,7 +47,7 @@ def as_frame(pixels: np.ndarray) -> Frame:
     return Frame(pixels, 255.0, 0, 1, content_hash(pixels), Acquisition(), measure(pixels, 255.0))
 
 
-async def _predict(model: Path, frames: list[Frame]) -> list:
+async def predict(model: Path, frames: list[Frame]) -> list:
     predictor = EmbeddedPredictor(model, threads=1)
     await predictor.start()
     try:

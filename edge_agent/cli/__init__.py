@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import config, demo, doctor, init, inspect, run, simulate, status
+from edge_agent.cli import config, demo, doctor, init, inspect, replay, run, simulate, status
 from edge_agent.core.errors import EdgeAgentError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("doctor")(doctor.command)
 app.add_typer(config.app, name="config")
 app.command("status")(status.command)
 app.command("inspect")(inspect.command)
+app.command("replay")(replay.command)
 app.command("simulate")(simulate.command)
 app.command("demo")(demo.command)
 

@@ -57,7 +57,7 @@ def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
     records: list[FrameRecord] = []
     judged: list[JudgedFrame] = []
     for frame, prediction in zip(job.frames[job.known_frames :], job.predictions, strict=True):
-        observation = _observe(job, frame, prediction)
+        observation = observe(job, frame, prediction)
         verdict = job.line.judge.update(observation)
         scored = frame_scored(origin, frame, observation, prediction, verdict, read_s=job.read_s)
         events.append(scored)
@@ -68,7 +68,8 @@ def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
     return Conclusion(FinishedFile(admission, outcome, job.generation, frames=tuple(records)), tuple(events), tuple(judged))
 
 
-def _observe(job: Job, frame: Frame, prediction: Prediction) -> Observation:
+def observe(job: Job, frame: Frame, prediction: Prediction) -> Observation:
+    """All that a judge may use of one of the file's frames."""
     file = job.admission.file
     taken = frame.acquisition.acquired_at or utc_of(file.mtime_ns)
     return Observation(

@@ -56,7 +56,6 @@ def score(
     lot = prediction.lots[place]
     whole = members == prediction.members_expected
     calibration = (calibration_distances or {}).get(lot) if whole else None
-    p_value = _p_value(distance, calibration, smoothing)
     rounded = round(total, DIGITS)
     field_entropy = [round(value, DIGITS) for value in entropies[:fields].tolist()]
     return Score(
@@ -65,7 +64,7 @@ def score(
         entropy=rounded,
         mutual_information=round(max(total - float(np.add.reduce(entropies[fields:-1])) / members, 0.0), DIGITS),
         distance=distance,
-        p_value=p_value,
+        p_value=p_value_of(distance, calibration, smoothing),
         referred=referral_threshold is not None and (rounded > referral_threshold or not whole),
         field_entropy=tuple(tuple(field_entropy[row * columns : (row + 1) * columns]) for row in range(rows)),
         members_answering=members,
@@ -74,7 +73,8 @@ def score(
     )
 
 
-def _p_value(distance: float, calibration: CalibrationScores | None, smoothing: float) -> float | None:
+def p_value_of(distance: float, calibration: CalibrationScores | None, smoothing: float) -> float | None:
+    """The p-value that a frame's score holds; None without calibration scores."""
     if calibration is None or not len(calibration.values):
         return None
     return round(conformal_p_value(distance, calibration, smoothing), DIGITS)

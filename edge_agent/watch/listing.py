@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge_agent.core.frame import FileIdentity
-from edge_agent.watch.patterns import PathFilter, is_hidden, may_be_companion
+from edge_agent.watch.patterns import PathFilter, is_hidden, may_be_companion, natural_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -113,3 +113,13 @@ def list_files(root: Path, include: Iterable[str], exclude: Iterable[str], strea
             continue
         yield from (FileIdentity(stream, file.path, file.size, file.mtime_ns) for file in directory.files)
         waiting += [f"{path}/{name}" if path else name for name in directory.folders]
+
+
+def frame_files(root: Path, include: Iterable[str], exclude: Iterable[str], stream: str = "") -> list[tuple[int, FileIdentity]]:
+    """The stream's frame files in the order in which a backlog is judged, with the sequence numbers that a fresh journal gives them.
+
+    Side-cars are numbered, but not returned. An incomplete file, which an agent would give up in the end, keeps its place here.
+    """
+    paths = PathFilter(include, exclude)
+    found = sorted(list_files(root, include, exclude, stream), key=lambda file: (file.mtime_ns, natural_key(file.path), file.path))
+    return [(number, file) for number, file in enumerate(found, 1) if paths.takes(file.path)]

@@ -1,0 +1,251 @@
+"""Runs a past period through a fresh judge: the journal's scores, or a folder's frames read anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.agent.compose import find_served_model, make_judge
+from edge_agent.agent.past import files_in, line_on
+from edge_agent.core.errors import EdgeAgentError, JournalError, ModelError
+from edge_agent.journal.history import JournalHistory
+from edge_agent.pipeline import read_files
+from edge_agent.replay.alarms import Alarms, Place, as_told
+from edge_agent.replay.comparison import compare
+from edge_agent.replay.recorded import missing_fields, observation_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge_agent.agent.compose import ServedModel
+    from edge_agent.config import Settings, StreamSettings
+    from edge_agent.core.verdict import Observation, Verdict
+    from edge_agent.drift import SequentialJudge
+    from edge_agent.replay.comparison import Compared
+
+    OnFrame = Callable[["Step"], None]
+
+OTHER_MODEL = "frames of another model"
+INCOMPLETE = "frames before the period that an older release recorded without all that is judged"
+REJECTED = "files that cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Which frames are told about, by the time they were taken; None is open.
+
+    All earlier frames are judged as well, so that the judge stands at the period's first frame as it would have stood.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a frame taken `at` this time belongs to it."""
+        return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One frame that was judged again.
+
+    Attributes:
+        observation, verdict: what went in and came out.
+        alerts: data of the alert events it would have caused.
+        in_period: whether it belongs to the period.
+    """
+
+    observation: Observation
+    verdict: Verdict
+    alerts: list[dict[str, Any]]
+    in_period: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay showed.
+
+    Attributes:
+        stream: its name.
+        source: the journal or the folder.
+        frames: judged frames of the period.
+        first_at, last_at: the earliest and latest time of these, UTC.
+        warm_up: frames judged before the period.
+        left_out: what was not judged, with numbers, by reason.
+        as_recorded: frames of the period that got the very statistic, threshold and standing they were recorded with; None of a folder.
+        pruned: whether the journal has forgotten older frames, so that the judge may have stood otherwise at the first.
+        guarantee: what the judge promises.
+        calibration: where its frames came from, in words.
+        lines: alarms that opened in the period, beside those that were raised; of a folder all are new.
+    """
+
+    stream: str
+    source: str
+    frames: int
+    first_at: datetime
+    last_at: datetime
+    warm_up: int
+    left_out: dict[str, int]
+    as_recorded: int | None
+    pruned: bool
+    guarantee: str
+    calibration: str
+    lines: list[Compared]
+
+
+@dataclass(slots=True)
+class _Run:
+    """A judge at work, and what it has said so far."""
+
+    settings: Settings
+    stream: StreamSettings
+    model: ServedModel
+    period: Period
+    on_frame: OnFrame
+    numbers: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    times: list[datetime] = field(default_factory=list)
+    replayed: Alarms = field(default_factory=Alarms)
+    judge: SequentialJudge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judge = make_judge(self.stream, self.model, None)
+
+    def step(self, observation: Observation) -> tuple[Place, Verdict, bool]:
+        """Judge one frame; also its place, and whether it belongs to the period."""
+        place = Place(self.numbers["judged"], observation.ref)
+        verdict = self.judge.update(observation)
+        alerts = as_told(self.settings.agent.name, self.stream.name, verdict.changes, observation, self.model.manifest.identity)
+        for data in alerts:
+            self.replayed.add(data, place)
+        at = observation.ref.at
+        in_period = self.period.holds(at)
+        self.numbers["judged"] += 1
+        if in_period:
+            self.numbers["period"] += 1
+            self.times = [min([*self.times[:1], at]), max([*self.times[1:], at])]
+        elif not self.numbers["period"]:
+            self.numbers["before"] += 1
+        self.on_frame(Step(observation, verdict, alerts, in_period))
+        return place, verdict, in_period
+
+    def check_period(self, source: str) -> None:
+        """Raises EdgeAgentError when no frame was taken in the period."""
+        if not self.numbers["period"]:
+            judged = self.numbers["judged"]
+            raise EdgeAgentError(
+                f"{source} of stream {self.stream.name}", f"none of {judged} frames was taken in the period", "widen --since and --until"
+            )
+
+    def report(self, source: str, raised: Alarms, *, as_recorded: int | None, pruned: bool) -> Replayed:
+        """All that was found, of the period alone."""
+        lines = [
+            line
+            for line in compare(self.replayed.all, raised.all)
+            if any(alarm and alarm.opened and self.period.holds(alarm.opened.frame.at) for alarm in (line.replayed, line.raised))
+        ]
+        calibration = self.model.calibration
+        return Replayed(
+            stream=self.stream.name,
+            source=source,
+            frames=self.numbers["period"],
+            first_at=self.times[0],
+            last_at=self.times[1],
+            warm_up=self.numbers["before"],
+            left_out=dict(self.left_out),
+            as_recorded=as_recorded,
+            pruned=pruned,
+            guarantee=self.judge.guarantee,
+            calibration="none" if calibration is None else calibration.source,
+            lines=lines,
+        )
+
+
+def replay_journal(settings: Settings, stream: StreamSettings, period: Period, on_frame: OnFrame) -> Replayed:
+    """Judge the stream's frames in the journal anew by `stream`'s calibration and thresholds; no pixel is read, no network asked.
+
+    A running agent is not disturbed. Raises JournalError (no journal, no frame in the period, frames that lack what is judged) and
+    ModelError (a calibration of another model than the one that scored the frames).
+    """
+    model = find_served_model(settings, stream)
+    run = _Run(settings, stream, model, period, on_frame)
+    history = JournalHistory(settings.agent.place)
+    past = history.past(stream.name)
+    raised = Alarms()
+    told_after: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for told in past.alerts:
+        if told.after is None:
+            raised.add(told.data, None)
+        else:
+            told_after[told.after].append(told.data)
+    distances = model.calibration.distances if model.calibration else None
+    digest, others = model.manifest.onnx.sha256, Counter[str]()
+    as_recorded = 0
+    for kept in history.kept_frames(stream.name, past.last_row):
+        scored_by = kept.data.get("model_digest", "unknown")
+        if scored_by != digest:
+            others[scored_by] += 1
+            run.left_out[OTHER_MODEL] += 1
+            continue
+        if missing := missing_fields(kept.data):
+            if run.numbers["period"] or not _is_before(kept.data, period):
+                raise JournalError(
+                    f"frame {kept.path} of stream {stream.name}",
+                    f"was recorded without {', '.join(missing)}",
+                    "choose a later period with --since, or replay the folder: edge-agent replay DIR",
+                )
+            run.left_out[INCOMPLETE] += 1
+            continue
+        place, verdict, in_period = run.step(observation_of(kept, distances))
+        for data in told_after.get(kept.event_id, ()):
+            raised.add(data, place)
+        as_recorded += in_period and _as_recorded(kept.data, verdict)
+    if not run.numbers["judged"] and others:
+        newest = others.most_common(1)[0][0]
+        raise ModelError(
+            f"journal of stream {stream.name}",
+            f"its frames were scored by the graph with SHA-256 {newest}, model {model.manifest.name} is {digest}",
+            "configure the model that scored them, or replay the folder: edge-agent replay DIR",
+        )
+    run.check_period("journal")
+    return run.report("journal", raised, as_recorded=as_recorded, pruned=past.pruned)
+
+
+def _is_before(data: dict[str, Any], period: Period) -> bool:
+    """Whether a frame that cannot be judged at least lies before what was asked for."""
+    return period.since is not None and "frame_time" in data and datetime.fromisoformat(data["frame_time"]) < period.since
+
+
+def _as_recorded(data: dict[str, Any], verdict: Verdict) -> bool:
+    recorded = (data.get("drift_statistic"), data.get("drift_threshold"), data.get("drift_state"))
+    return recorded == (verdict.statistic, verdict.threshold, verdict.state.value)
+
+
+def replay_folder(settings: Settings, stream: StreamSettings, folder: Path, period: Period, on_frame: OnFrame) -> Replayed:
+    """Read, score and judge the frames in `folder` as `run --once` on it would; nothing is journalled or told.
+
+    Raises ConfigurationError, ModelError or, where no frame can be read, EdgeAgentError.
+    """
+    return asyncio.run(_replay_folder(settings, stream, folder, period, on_frame))
+
+
+async def _replay_folder(settings: Settings, stream: StreamSettings, folder: Path, period: Period, on_frame: OnFrame) -> Replayed:
+    files = files_in(stream, folder)
+    placed = stream.model_copy(update={"path": folder})
+    run = _Run(settings, placed, find_served_model(settings, placed), period, on_frame)
+    why = ""
+    async with line_on(settings, placed, folder) as line:
+        async for read in read_files(line, files):
+            if read.rejected is not None:
+                run.left_out[REJECTED] += 1
+                why = str(read.rejected)
+            for observation in read.observations:
+                run.step(observation)
+    if not run.numbers["judged"]:
+        raise EdgeAgentError(str(folder), f"no frame of it can be read ({why})", "name a folder of whole frames")
+    run.check_period(str(folder))
+    return run.report(str(folder), Alarms(), as_recorded=None, pruned=False)
