@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from model_repo.graph import fold_and_halve, write_graph
+from model_repo.export.graph import fold_and_halve, write_graph
 from model_repo.method_kind import MethodKind
 from model_repo.recipe import Recipe, find_recipe, load_recipe
 from model_repo.uncertainty import METHODS, Fitting

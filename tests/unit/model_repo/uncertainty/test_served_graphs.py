@@ -55,7 +55,7 @@ def test_probabilities_sum_to_one_and_the_onnx_file_answers_as_torch_does(kind, 
     import onnxruntime
     import torch
 
-    from model_repo.graph import OUTPUTS, fold_and_halve, write_graph
+    from model_repo.export.graph import OUTPUTS, fold_and_halve, write_graph
     from model_repo.uncertainty import METHODS
 
     recipe = with_few(tiny_recipe.with_method(kind))

@@ -22,13 +22,12 @@ from edge_agent.inference import (
     canary_fields,
     sha256_of,
 )
-from model_repo import checkpoint
+from model_repo.export.graph import OUTPUTS, fold_and_halve, write_graph
+from model_repo.export.networks import load_networks
+from model_repo.export.referral import referral_points
 from model_repo.frames import frame_predictions
-from model_repo.graph import OUTPUTS, fold_and_halve, write_graph
 from model_repo.metrics.temperature import fit_temperature
-from model_repo.referral import referral_points
 from model_repo.staging import staged
-from model_repo.train import fingerprint_of
 from model_repo.uncertainty import METHODS, Fitting
 from model_repo.uncertainty.method import in_batches
 
@@ -133,37 +132,6 @@ def _manifest(
         },
         licence=recipe.licence,
     )
-
-
-def load_networks(method: Method, recipe: Recipe, source: Source, folder: Path) -> tuple[list[nn.Module], list[dict[str, Any]]]:
-    """The recipe's trained networks at their best step, and what the manifest keeps of each; raise EdgeAgentError."""
-    architecture = checkpoint.describe(method, recipe, source.lots)
-    networks: list[nn.Module] = []
-    kept: list[dict[str, Any]] = []
-    fingerprints: dict[str, Path] = {}
-    for seed in recipe.training.seeds:
-        path = checkpoint.member_path(folder, method, seed)
-        content = checkpoint.load(path, architecture)
-        fingerprints.setdefault(content["fingerprint"], path)
-        if len(fingerprints) > 1:
-            first = next(iter(fingerprints.values()))
-            raise EdgeAgentError(str(path), f"is stale: trained on other data or settings than {first}", "train this member again")
-        if content["fingerprint"] != fingerprint_of(method, recipe, source):
-            raise EdgeAgentError(
-                str(path), "was made by another recipe or split", "train it again by this one, or export by its own recipe"
-            )
-        network = method.network(recipe, len(source.lots))
-        network.load_state_dict(content["best"])
-        networks.append(network.eval())
-        kept.append(
-            {
-                "seed": seed,
-                "kept_step": content["best_step"],
-                "calibration_nll": round(content["best_nll"], 4),
-                "seconds": round(content["seconds"]),
-            }
-        )
-    return networks, kept
 
 
 def _fitting(recipe: Recipe, source: Source) -> Fitting:
