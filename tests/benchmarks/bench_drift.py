@@ -1,7 +1,7 @@
 """Drift: our judge and the textbook's detectors on the same streams of the virtual microscope: `python -m tests.benchmarks drift`.
 
 Scores the pool's frames first (hours on a processor, once; resumable), then measures what is not kept yet, and writes
-model_repo/reports/drift.md with its figures. `pip install edge-agent[bench,train]`.
+model_repo/reports/drift.md with its figures. `pip install edge-agent[test,train]`.
 
 --model DIR     a served model; the shipped sem-virtual otherwise
 --cache DIR     keeps scores and results; ~/.cache/edge-agent-drift otherwise

@@ -10,7 +10,7 @@ from model_repo.figures.style import BAND, column, line, printed
 from tests.benchmarks.drift.gates import delays, quantile, run_length
 from tests.benchmarks.drift.measure import Bench
 from tests.benchmarks.drift.peers import SCORES
-from tests.benchmarks.drift.run import CURVES, HABITS, NOMINAL, NOMINALS
+from tests.benchmarks.drift.run import CURVES, HABITS, NOMINAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,15 +36,15 @@ def delay_figure(results: Results) -> Figure:
     for axes, change in zip(panels.flat, CURVES, strict=True):
         if change not in results.events[NOMINAL]:
             continue
-        lengths = [run_length(results.calm[nominal]) for nominal in NOMINALS]
-        median = [quantile(delays(results.events[nominal][change]), 0.5) for nominal in NOMINALS]
+        lengths = [run_length(results.calm[nominal]) for nominal in sorted(results.calm)]
+        median = [quantile(delays(results.events[nominal][change]), 0.5) for nominal in sorted(results.calm)]
         _curve(axes, [min(length.value, length.frames) for length in lengths], median, label="this judge", marker="o", zorder=5, **line(0))
         for number, kind in enumerate(KINDS_OF_PEERS, 1):
             for score in SCORES:
                 name = _best(results, kind, score, change)
                 if name is None:
                     continue
-                rows = [results.peers[nominal][name] for nominal in NOMINALS]
+                rows = [results.peers[nominal][name] for nominal in sorted(results.calm)]
                 reached = [row for row in rows if row["reached"]]
                 look = line(number if number < 3 else number + 1)
                 look = {**look, "linewidth": 1.2 if score == SCORES[1] else 0.6}

@@ -12,7 +12,7 @@ from tests.benchmarks.drift.gates import TRUE_KIND, delays, events_of, gates, qu
 from tests.benchmarks.drift.measure import FOLLOWED_SAMPLES
 from tests.benchmarks.drift.peers import FAMILIES, SCORES
 from tests.benchmarks.drift.pictures import delay_figure, run_length_figure, stream_figure
-from tests.benchmarks.drift.run import HABITS, NOMINAL, NOMINALS
+from tests.benchmarks.drift.run import HABITS, NOMINAL
 from tests.benchmarks.drift.streams import AFTER_SAMPLES, LEAD_SAMPLES, LOSS_A_SAMPLE, USUAL
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _length(length: RunLength) -> tuple[str, str, str]:
 
 
 def _run_length_table(results: Results) -> str:
-    named: list[tuple[str, list[dict[str, Any]]]] = [(f"nominal {nominal:,}", results.calm[nominal]) for nominal in NOMINALS]
+    named: list[tuple[str, list[dict[str, Any]]]] = [(f"nominal {nominal:,}", results.calm[nominal]) for nominal in sorted(results.calm)]
     named += [(f"nominal {NOMINAL:,}, split {number}", [run]) for number, run in enumerate(results.calm[NOMINAL])]
     named += [(f"nominal {NOMINAL:,}, samples of {habit}", results.habits[habit]) for habit in HABITS]
     named += [(f"nominal {NOMINAL:,}, lots declared", results.declared)]
