@@ -106,9 +106,13 @@ class Verdict:
         threshold: the value at which it alarms; None when uncalibrated.
         state: the stream's standing.
         changes: episode changes this frame caused, in order.
+        stratum: the settings of the acquisition it was judged at, "" when the frame does not say.
+        not_judged: why it was not judged, "" when it was.
     """
 
     statistic: float | None
     threshold: float | None
     state: DriftState
     changes: tuple[EpisodeChange, ...] = ()
+    stratum: str = ""
+    not_judged: str = ""

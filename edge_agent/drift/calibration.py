@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edge_agent.core.calibration_scores import CalibrationScores
 from edge_agent.core.errors import ModelError
 from edge_agent.drift.components import COMPONENTS
+from edge_agent.drift.strata import UNRECORDED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Self
 
@@ -115,6 +117,8 @@ class Calibration(_Part):
         model_digest: SHA-256 of the ONNX graph it was measured with.
         members: ensemble members that answered.
         lots: by name.
+        stratum: the settings `lots` were measured at, see `edge_agent.drift.strata`; "" when the frames did not say.
+        strata: lots at other settings, by stratum.
         source: where the frames came from, in words.
         schema_version: 1 had inflated spreads whatever the samples, as lots with few samples still have.
     """
@@ -123,6 +127,8 @@ class Calibration(_Part):
     model_digest: str
     members: Annotated[int, Field(gt=0)]
     lots: Annotated[dict[str, LotCalibration], Field(min_length=1)]
+    stratum: str = UNRECORDED
+    strata: dict[str, Annotated[dict[str, LotCalibration], Field(min_length=1)]] = {}
     source: str
 
     @property
@@ -139,6 +145,10 @@ class Calibration(_Part):
     def scarce(self) -> dict[str, int]:
         """Lots with too few independent samples for a guarantee, with how many they have."""
         return {name: lot.samples for name, lot in sorted(self.lots.items()) if lot.samples < SAMPLES_FOR_A_GUARANTEE}
+
+    def at(self, stratum: str) -> Mapping[str, LotCalibration] | None:
+        """The lots at these settings; None where they were never calibrated."""
+        return self.lots if stratum == self.stratum else self.strata.get(stratum)
 
 
 def _scores(lot: LotCalibration) -> CalibrationScores:

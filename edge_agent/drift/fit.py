@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE, Calibration, LotCalibration, Signature, Spread
 from edge_agent.drift.components import COMPONENTS, NETWORK, component_values
 from edge_agent.drift.moderation import Prior
+from edge_agent.drift.strata import UNRECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ class CalibrationFrame:
         sample: one visit of the stage; several samples may share a group.
         score: None for a frame the network was trained on: then only its acquisition counts.
         statistics: of the full-resolution frame.
+        stratum: the settings it was taken at, see `edge_agent.drift.strata`.
     """
 
     lot: str
@@ -52,6 +54,7 @@ class CalibrationFrame:
     sample: str
     score: Score | None
     statistics: AcquisitionStatistics
+    stratum: str = UNRECORDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +69,51 @@ class AlteredFrames:
 def fit_calibration(
     frames: Iterable[CalibrationFrame], altered: Iterable[AlteredFrames] = (), *, model_digest: str, members: int, source: str
 ) -> Calibration:
-    """Fit every lot's tables, spreads and signatures; raise ValueError when no frame has a score."""
-    by_lot: dict[str, list[CalibrationFrame]] = defaultdict(list)
+    """Fit every lot's tables, spreads and signatures, stratum by stratum; raise ValueError when no frame of a lot has a score.
+
+    The stratum with the most samples comes first; in the others, lots without a scored frame are left out.
+    """
+    held: dict[str, list[CalibrationFrame]] = defaultdict(list)
     for frame in frames:
-        by_lot[frame.lot].append(frame)
-    unscored = sorted(lot for lot, held in by_lot.items() if all(frame.score is None for frame in held))
-    if not by_lot or unscored:
-        raise ValueError(f"no scored frames of {', '.join(unscored) or 'any lot'}: calibrate on frames the network was not trained on")
-    taken = _taken_for(by_lot)
-    spreads, as_predicted = _spreads({lot: by_lot[lot] for lot in sorted(by_lot)}), _spreads(taken)
+        held[frame.stratum].append(frame)
+    if not held:
+        raise ValueError("no scored frames of any lot: calibrate on frames the network was not trained on")
     changes = list(altered)
+    first = max(held, key=lambda stratum: (len({(frame.lot, frame.group) for frame in held[stratum]}), stratum))
     return Calibration(
         model_digest=model_digest,
         members=members,
         source=source,
-        lots={
-            lot: _fit_lot(by_lot[lot], spreads[lot], as_predicted.get(lot), _signatures(lot, by_lot[lot], changes))
-            for lot in sorted(by_lot)
+        stratum=first,
+        lots=_fit_stratum(held.pop(first), _at(changes, first)),
+        strata={
+            stratum: _fit_stratum(scored, _at(changes, stratum)) for stratum in sorted(held) if (scored := _scored_lots(held[stratum]))
         },
     )
+
+
+def _at(changes: list[AlteredFrames], stratum: str) -> list[AlteredFrames]:
+    """Altered frames of one stratum."""
+    found = (AlteredFrames(one.change, one.strength, [frame for frame in one.frames if frame.stratum == stratum]) for one in changes)
+    return [one for one in found if one.frames]
+
+
+def _scored_lots(frames: list[CalibrationFrame]) -> list[CalibrationFrame]:
+    scored = {frame.lot for frame in frames if frame.score is not None}
+    return [frame for frame in frames if frame.lot in scored]
+
+
+def _fit_stratum(frames: list[CalibrationFrame], changes: list[AlteredFrames]) -> dict[str, LotCalibration]:
+    by_lot: dict[str, list[CalibrationFrame]] = defaultdict(list)
+    for frame in frames:
+        by_lot[frame.lot].append(frame)
+    unscored = sorted(lot for lot, held in by_lot.items() if all(frame.score is None for frame in held))
+    if unscored:
+        raise ValueError(f"no scored frames of {', '.join(unscored)}: calibrate on frames the network was not trained on")
+    spreads, as_predicted = _spreads({lot: by_lot[lot] for lot in sorted(by_lot)}), _spreads(_taken_for(by_lot))
+    return {
+        lot: _fit_lot(by_lot[lot], spreads[lot], as_predicted.get(lot), _signatures(lot, by_lot[lot], changes)) for lot in sorted(by_lot)
+    }
 
 
 def _taken_for(by_lot: Mapping[str, list[CalibrationFrame]]) -> dict[str, list[CalibrationFrame]]:

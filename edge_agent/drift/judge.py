@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from edge_agent.core.verdict import DriftState, Kind, Phase, Verdict
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE
@@ -14,6 +14,7 @@ from edge_agent.drift.evidence import NOTHING, Evidence, Sign
 from edge_agent.drift.faults import FAULTY_FRAMES, is_blind, reason_of_blindness
 from edge_agent.drift.judge_state import State, from_json, to_json
 from edge_agent.drift.sample import BLOCK, Held, Sample
+from edge_agent.drift.strata import UNRECORDED, stratum_of
 from edge_agent.drift.tables import LotTable
 from edge_agent.drift.thresholds import DriftSettings, Limits, statistic
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from edge_agent.core.verdict import EpisodeChange, Observation
     from edge_agent.drift.calibration import Calibration
 
+Tables: TypeAlias = "dict[str, LotTable]"
+"""Lots at one stratum, for declared or for predicted ones."""
 CONFIDENT = 0.9
 """Without sample names, a predicted lot this probable that differs from the last one begins another sample."""
 LOOKS = frozenset({3, 4, 6, 8, 12, 16, 24, 32})
@@ -41,9 +44,7 @@ class SequentialJudge:
         self._settings = settings or DriftSettings()
         self._limits = Limits.of(self._settings)
         self._calibration = calibration
-        lots = calibration.lots if calibration else {}
-        self._declared = {name: LotTable.of(name, lot, declared=True) for name, lot in lots.items()}
-        self._predicted = {name: LotTable.of(name, lot, declared=False) for name, lot in lots.items()}
+        self._tables = _tables_of(calibration) if calibration else {}
         self._digest = calibration.digest[:16] if calibration else ""
         self._state = State()
 
@@ -76,11 +77,14 @@ class SequentialJudge:
         """Take one frame, in sequence order."""
         state = self._state
         roll = state.degradation.update(observation)
-        tables = self._tables(observation)
-        table = tables.get(observation.declared_lot or observation.score.lot)
-        if table is None:
-            return Verdict(None, None, DriftState.UNCALIBRATED, roll)
-        sample = self._sample(observation)
+        stratum = stratum_of(observation.acquisition)
+        lot = observation.declared_lot or observation.score.lot
+        tables = self._at(stratum, declared=observation.declared_lot is not None)
+        table = tables.get(lot) if tables else None
+        if tables is None or table is None:
+            reason = self._not_judged(stratum, lot, known=tables is not None)
+            return Verdict(None, None, DriftState.UNCALIBRATED, roll, stratum, reason)
+        sample = self._sample(observation, stratum)
         sample.votes[table.lot] = sample.votes.get(table.lot, 0) + 1
         table = tables[sample.lot]
         state.last_frames = [*state.last_frames[-(EVIDENCE_FRAMES - 1) :], observation.ref]
@@ -95,32 +99,52 @@ class SequentialJudge:
             sign = state.evidence.look(sample, scores, table)
         changes = self._go_on(observation, sign, tables) if state.episode else self._begin(observation, sign, scores, tables)
         standing = DriftState.ALARM if state.episode else DriftState.IN_CONTROL
-        return Verdict(round(statistic(sign.frames), 6), round(self._limits.statistic, 6), standing, (*roll, *changes))
+        return Verdict(round(statistic(sign.frames), 6), round(self._limits.statistic, 6), standing, (*roll, *changes), stratum)
 
-    def _tables(self, observation: Observation) -> dict[str, LotTable]:
-        return self._predicted if observation.declared_lot is None else self._declared
+    def _at(self, stratum: str, *, declared: bool) -> Tables | None:
+        """The lots' tables at these settings.
 
-    def _sample(self, observation: Observation) -> Sample:
-        """The sample this frame belongs to, a new one where the stage has moved on."""
+        A calibration whose frames did not say how they were taken is held to be for the settings the stream shows first.
+        """
+        held = self._calibration
+        if held is None:
+            return None
+        if held.stratum == UNRECORDED and not held.strata:
+            if self._state.home is None:
+                self._state.home = stratum
+            return self._tables[UNRECORDED, declared] if stratum == self._state.home else None
+        return self._tables.get((stratum, declared))
+
+    def _not_judged(self, stratum: str, lot: str, *, known: bool) -> str:
+        if self._calibration is None:
+            return "the model ships no calibration"
+        if known:
+            return f"lot {lot} was never calibrated"
+        home = self._state.home if self._calibration.stratum == UNRECORDED else self._calibration.stratum
+        return f"the instrument says {stratum or 'nothing of its settings'}; the calibration holds for {home or 'frames that say nothing'}"
+
+    def _sample(self, observation: Observation, stratum: str) -> Sample:
+        """The sample this frame belongs to, a new one where the stage has moved on or the settings were changed."""
         state, name = self._state, observation.ref.sample
         lot = observation.declared_lot or observation.score.lot
         sure = observation.declared_lot is not None or observation.score.confidence >= CONFIDENT
-        moved = state.sample is None or name != state.sample.name or (name is None and sure and state.lot not in {"", lot})
-        if moved or state.sample is None:
-            self._end_sample(self._tables(observation))
-            state.sample = Sample(name, observation.ref)
+        moved = state.sample is None or (name, stratum) != (state.sample.name, state.sample.stratum)
+        if moved or state.sample is None or (name is None and sure and state.lot not in {"", lot}):
+            self._end_sample(declared=observation.declared_lot is not None)
+            state.sample = Sample(name, observation.ref, stratum)
             state.last_frames = []
             state.lot = ""
         if sure:
             state.lot = lot
         return state.sample
 
-    def _end_sample(self, tables: dict[str, LotTable]) -> None:
+    def _end_sample(self, *, declared: bool) -> None:
         """What is over adds to the evidence, unless an episode is open: that has its own end."""
         state = self._state
         if state.sample is not None and state.sample.frames and state.episode is None:
-            table = tables[state.sample.lot]
-            state.evidence.end_sample(state.sample, state.sample.scores(table), table)
+            tables = self._at(state.sample.stratum, declared=declared)
+            if tables and (table := tables.get(state.sample.lot)):
+                state.evidence.end_sample(state.sample, state.sample.scores(table), table)
 
     def _count(self, observation: Observation, sample: Sample, table: LotTable) -> None:
         state = self._state
@@ -134,7 +158,7 @@ class SequentialJudge:
         if state.episode and (held.whole or state.episode.is_of_acquisition):
             state.calm = [*state.calm[-(BLOCK - 1) :], held]
 
-    def _begin(self, observation: Observation, sign: Sign, scores: list[float], tables: dict[str, LotTable]) -> tuple[EpisodeChange, ...]:
+    def _begin(self, observation: Observation, sign: Sign, scores: list[float], tables: Tables) -> tuple[EpisodeChange, ...]:
         """Open an episode if something calls for one."""
         state = self._state
         if state.sample is None:
@@ -167,7 +191,7 @@ class SequentialJudge:
         state.evidence = Evidence()
         return (state.episode.told(Phase.OPENED),)
 
-    def _go_on(self, observation: Observation, sign: Sign, tables: dict[str, LotTable]) -> tuple[EpisodeChange, ...]:
+    def _go_on(self, observation: Observation, sign: Sign, tables: Tables) -> tuple[EpisodeChange, ...]:
         """Look again at an open episode: over, something else, or the same."""
         state = self._state
         episode, sample = state.episode, state.sample
@@ -178,7 +202,7 @@ class SequentialJudge:
             return (change,) if change else ()
         if state.blind == 0 and episode.is_over(state.calm, tables, self._limits):
             state.episode = None
-            state.sample = Sample(sample.name, observation.ref)
+            state.sample = Sample(sample.name, observation.ref, sample.stratum)
             state.evidence = Evidence()
             return (episode.close("The last frames lie within the normal range again."),)
         strange = statistic(sign.frames) >= STILL * self._limits.statistic
@@ -196,3 +220,12 @@ class SequentialJudge:
     def restore(self, state: str) -> None:
         """Continue from what `to_json` gave; raise ValueError for a state of another calibration or release."""
         self._state = from_json(state, self._digest)
+
+
+def _tables_of(calibration: Calibration) -> dict[tuple[str, bool], Tables]:
+    """By stratum and whether lots are declared."""
+    return {
+        (stratum, declared): {name: LotTable.of(name, lot, declared=declared) for name, lot in lots.items()}
+        for stratum, lots in {**calibration.strata, calibration.stratum: calibration.lots}.items()
+        for declared in (True, False)
+    }

@@ -33,6 +33,7 @@ class State:
         degradation: of the ensemble.
         calm: the last frames that an open episode's end is looked for in.
         episode: the open one.
+        home: the settings the stream showed first, where the calibration does not say which it holds for.
     """
 
     sample: Sample | None = None
@@ -43,6 +44,7 @@ class State:
     degradation: Degradation = field(default_factory=Degradation)
     calm: list[Held] = field(default_factory=list)
     episode: Episode | None = None
+    home: str | None = None
 
 
 def to_json(state: State, calibration: str) -> str:
@@ -54,6 +56,7 @@ def to_json(state: State, calibration: str) -> str:
         "calibration": calibration,
         "lot": state.lot,
         "blind": state.blind,
+        "home": state.home,
         "degradation": state.degradation.to_rows(references),
         "last": [references.number(frame) for frame in state.last_frames],
         "evidence": [
@@ -70,6 +73,7 @@ def to_json(state: State, calibration: str) -> str:
         else [
             sample.name,
             references.number(sample.first),
+            sample.stratum,
             sample.frames,
             sample.whole,
             sample.votes,
@@ -106,6 +110,7 @@ def from_json(text: str, calibration: str) -> State:
         lot=body["lot"],
         last_frames=[frames[number] for number in body["last"]],
         blind=body["blind"],
+        home=body["home"],
         degradation=Degradation.from_rows(body["degradation"], frames),
         calm=[held[number] for number in body["calm"]],
         episode=_episode(body["episode"], frames),
@@ -115,9 +120,9 @@ def from_json(text: str, calibration: str) -> State:
 def _sample(row: list[Any] | None, frames: References, held: HeldFrames) -> Sample | None:
     if row is None:
         return None
-    name, first, counted, whole, votes, total, extremes, earlier, block_first, recent = row
+    name, first, stratum, counted, whole, votes, total, extremes, earlier, block_first, recent = row
     block = None if block_first is None else frames[block_first]
-    return Sample(name, frames[first], counted, whole, votes, total, extremes, earlier, block, [held[number] for number in recent])
+    return Sample(name, frames[first], stratum, counted, whole, votes, total, extremes, earlier, block, [held[number] for number in recent])
 
 
 def _episode(row: dict[str, Any] | None, frames: References) -> Episode | None:

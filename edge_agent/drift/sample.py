@@ -49,6 +49,7 @@ class Sample:
     Attributes:
         name: its name, or None when the stream does not tell samples.
         first: its first frame.
+        stratum: the settings it is taken at.
         frames: how many were counted.
         whole: how many of these every member answered: those that count for the network's components.
         votes: how many frames were given each lot.
@@ -61,6 +62,7 @@ class Sample:
 
     name: str | None
     first: FrameRef
+    stratum: str = ""
     frames: int = 0
     whole: int = 0
     votes: dict[str, int] = field(default_factory=dict)

@@ -99,11 +99,15 @@ class FrameScored(FilePayload):
     members_stale: tuple[Text, ...] = ()
     """Members left out because they no longer give the canary's known answer."""
     drift_statistic: Number
-    """The judge's statistic after this frame; larger is stranger; null when uncalibrated."""
+    """The judge's evidence after this frame, as the decimal logarithm of frames between false alarms; null when uncalibrated."""
     drift_threshold: Number
     """The value at which it alarms; null when uncalibrated."""
     drift_state: Text
     """uncalibrated, in_control or alarm."""
+    stratum: Text | None = None
+    """The settings the frame was judged at: detector, voltage, octaves of magnification and dwell time; null when the file says none."""
+    not_judged: Text | None = None
+    """Why the frame was not judged; null when it was."""
     model: Text
     """The model's name."""
     model_version: Text
@@ -241,6 +245,8 @@ def frame_scored(
         "drift_statistic": verdict.statistic,
         "drift_threshold": verdict.threshold,
         "drift_state": verdict.state.value,
+        "stratum": verdict.stratum or None,
+        "not_judged": verdict.not_judged or None,
         "model": model.name,
         "model_version": model.version,
         "model_digest": model.digest,

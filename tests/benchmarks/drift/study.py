@@ -7,20 +7,20 @@ import itertools
 from edge_agent.simulate import KNOWN_LOTS, UNSEEN_LOTS
 from tests.benchmarks.drift.pool import FIRST_SAMPLE, Visit
 
-CALM_SAMPLES = 48
+CALM_SAMPLES = 32
 """A lot; each calibration split takes 16 of them, its streams the others."""
-FRAMES = 12
-CHANGED_SAMPLES = 4
+FRAMES = 8
+CHANGED_SAMPLES = 2
 STRENGTHS = (0.25, 0.5, 1.0, 2.0)
 """Of the filament change; 1 is the paper's in the microscope's units, 0.25 what costs this network about the paper's points of accuracy."""
-UNSEEN_SAMPLES = 16
-UNSEEN_FRAMES = 24
-UNRELATED_SAMPLES = 40
+UNSEEN_SAMPLES = 8
+UNSEEN_FRAMES = 16
+UNRELATED_SAMPLES = 20
 UNRELATED_FRAMES = 8
-CURRENTS = (0.97, 0.94, 0.91, 0.88, 0.85, 0.8, 0.75, 0.7)
+CURRENTS = (0.97, 0.94, 0.91, 0.88, 0.85, 0.8, 0.7)
 """Beam currents an ageing filament passes, over the usual."""
-AGED_SAMPLES = 4
-AGED_FRAMES = 6
+AGED_SAMPLES = 2
+AGED_FRAMES = 4
 
 
 def calm() -> list[Visit]:
