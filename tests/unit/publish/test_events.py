@@ -120,13 +120,15 @@ def test_every_event_is_flat_and_as_its_schema_says(kind: str) -> None:
 def test_events_kept_from_the_first_release_are_still_what_the_schema_says() -> None:
     schema = json.loads((SCHEMAS / "edge.frame.scored.v1.json").read_text(encoding="utf-8"))
     data = json.loads(scored().data)
-    added = {name: data.pop(name) for name in ("distance_kind", "members_missing", "members_stale")}
+    added = {name: data.pop(name) for name in ("distance_kind", "members_missing", "members_stale", "stratum", "not_judged")}
     jsonschema.validate(data, schema, format_checker=jsonschema.FormatChecker())
     assert set(schema["required"]) == set(data)
     assert {name: schema["properties"][name]["default"] for name in added} == {
         "distance_kind": "mahalanobis",
         "members_missing": [],
         "members_stale": [],
+        "stratum": None,
+        "not_judged": None,
     }
 
 
