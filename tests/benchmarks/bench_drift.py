@@ -1,12 +1,12 @@
 """Drift: our judge and the textbook's detectors on the same streams of the virtual microscope: `python -m tests.benchmarks drift`.
 
-Scores the pool's frames first (hours on a processor, once; resumable), then measures what is not kept yet, and writes
-model_repo/reports/drift.md with its figures. `pip install edge-agent[test,train]`.
+Scores the pool's frames first (an hour or more on a processor, once; resumable), then measures what is not kept yet, and writes drift.md
+with its figures: beside the other reports when everything was measured, else into the cache. `pip install edge-agent[test,train]`.
 
 --model DIR     a served model; the shipped sem-virtual otherwise
 --cache DIR     keeps scores and results; ~/.cache/edge-agent-drift otherwise
 --out DIR       where drift.md goes
---quick         a tenth of the streams, nothing written to the reports
+--quick         a seventh of the calm frames, a quarter of the changes
 --scored-only   use what the pool already holds
 --no-peers      ours alone
 """
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=ROOT / "model_repo" / "served" / "sem-virtual")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "edge-agent-drift")
-    parser.add_argument("--out", type=Path, default=ROOT / "model_repo" / "reports")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--scored-only", action="store_true")
     parser.add_argument("--no-peers", action="store_true")
@@ -52,8 +52,10 @@ def main() -> None:
     study = Study(library, splits, Kept(asked.cache / "results"), QUICK if asked.quick else Size())
     results = study.run(peers=not asked.no_peers)
     print(table_of_gates(results))
-    if not (asked.quick or asked.no_peers):
-        write(asked.out, page(results, model=manifest.name, digest=manifest.onnx.sha256), study, results)
+    whole = not (asked.quick or asked.no_peers or library.absent)
+    out = asked.out or (ROOT / "model_repo" / "reports" if whole else asked.cache)
+    write(out, page(results, model=manifest.name, digest=manifest.onnx.sha256), study, results)
+    print(f"\n{out / 'drift.md'}")
 
 
 if __name__ == "__main__":

@@ -167,18 +167,16 @@ def _words(results: Results) -> list[Gate]:
 
 
 def _ageing(results: Results) -> Gate:
+    name, wanted = "slow ageing told before the network loses 2 points", "half of the streams or more"
+    at = [math.inf if event["samples"] is None else event["samples"] + 1.0 for event in events_of(results, "ageing")]
+    if not at:
+        return Gate(name, wanted, "not measured", None)
     critical = results.accuracy["critical"]
-    at = [event["samples"] for event in events_of(results, "ageing")]
     before = math.inf if critical is None else samples_until(critical, LOSS_A_SAMPLE)
-    in_time = [samples is not None and samples + 1 <= before for samples in at]
-    when = (
-        "2 points are never lost" if critical is None else f"2 points are lost at {critical:.3f} of the current, after {before:.1f} samples"
-    )
-    median = quantile([math.inf if samples is None else samples + 1 for samples in at], 0.5)
-    return Gate(
-        "slow ageing told before the network loses 2 points", "half of the streams or more",
-        f"{share_said(in_time)}; median alarm in sample {_frames(median)}; {when}", mostly(in_time, 0.5),
-    )  # fmt: skip
+    in_time = [samples < math.inf and samples <= before for samples in at]
+    lost = "at no current imaged" if critical is None else f"at {critical:.3f} of the current, after {before:.1f} samples"
+    found = f"{share_said(in_time)}; median alarm in sample {_frames(quantile(at, 0.5))}; 2 points are lost {lost}"
+    return Gate(name, wanted, found, mostly(in_time, 0.5))
 
 
 def _machine(results: Results) -> list[Gate]:

@@ -128,7 +128,7 @@ def _best(results: Results, kind: str, score: str, change: str) -> str | None:
     """The variant of a peer that is quickest at the strength shown and the usual run length."""
     found = [
         (quantile([math.inf if delay is None else delay for delay in row["delays"][change]], 0.5), name)
-        for name, row in results.peers[NOMINAL].items()
+        for name, row in results.peers.get(NOMINAL, {}).items()
         if row["reached"] and name.startswith(f"{score} / {kind}")
     ]
     return min(found)[1] if found else None

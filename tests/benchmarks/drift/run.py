@@ -42,7 +42,7 @@ CHANGES: dict[str, Callable[[Stage], Stream]] = {
     "ageing": lambda stage: stage.ageing(),
 }
 CURVES = tuple(name for name in CHANGES if name.startswith("filament") and "within" not in name)
-STREAM_SOURCES = ("library", "pool", "splits", "streams", "study")
+SOURCES = ("library", "pool", "run", "splits", "streams", "study")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Study:
     def __init__(self, library: Library, splits: list[Split], kept: Kept, size: Size) -> None:
         self._library, self._splits, self._kept, self._size = library, splits, kept, size
         content = digest_of(library.entropy.tobytes(), library.distance.tobytes(), repr(size))
-        self._streams = digest_of(content, digest_of_bench(*STREAM_SOURCES), SEED)
+        self._streams = digest_of(content, digest_of_bench(*SOURCES), SEED)
         self._possible = tuple(change for change in CHANGES if self._is_possible(change))
         self._curves = tuple(change for change in self._possible if change in CURVES)
         self._judge = digest_of(digest_of_judge(), digest_of_bench("measure"))
@@ -169,13 +169,10 @@ class Study:
     def _restart(self, split: Split, bench: Bench) -> tuple[int, int, int]:
         del bench
         stage = Stage(self._library, split, (SEED, 3))
-        streams = [
-            stage.filament(1.0, after=3),
-            stage.unseen_lot(after=2),
-            stage.unrelated(after=1),
-            stage.filament(0.5, within=True, after=3),
-        ]
-        parts = [restarts_change_nothing(split.calibration, NOMINAL, list(stream.observations(self._library))[-400:]) for stream in streams]
+        parts = []
+        for stream in (stage.calm(400), *(CHANGES[change](stage) for change in self._possible)):
+            frames = list(stream.observations(self._library))
+            parts.append(restarts_change_nothing(split.calibration, NOMINAL, frames[max(0, stream.change - 200) : stream.change + 200]))
         return sum(part[0] for part in parts), sum(part[1] for part in parts), max(part[2] for part in parts)
 
     def _cost(self, split: Split, bench: Bench) -> float:

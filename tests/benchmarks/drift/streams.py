@@ -4,7 +4,8 @@ A sample shows the frames of one visit, in the order they were taken, and once t
 replacement. Drawn frames bring no news of the sample: with n frames in the pool the variance within a sample is (n - 1) / n of the
 true one, and what n frames cannot tell of a sample's own place, variance within / n, looks like variance between samples and never
 averages out, however long the sample. Both hold for the calibration as well, which sees as many frames of each of its samples. Eight
-frames are an eighth of the variance within; a sample of 300 frames is therefore a little harder here than at a microscope, not easier.
+frames are an eighth of the variance within. And a rare frame comes back: one that a microscope would show once in 300 is shown dozens
+of times by a sample of 300 that holds it. Long samples are therefore harder here than at a microscope, not easier.
 """
 
 from __future__ import annotations
