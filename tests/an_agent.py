@@ -143,7 +143,7 @@ class AgentProcess:
     @property
     def url(self) -> str:
         """Where this run serves metrics, once it says so in its log."""
-        started = [line for line in self.log.splitlines() if "http://127.0.0.1:" in line]
+        started = [line for line in self.log.splitlines() if "metrics" in line and "http://127.0.0.1:" in line]
         return "http://127.0.0.1:" + started[-1].rpartition("http://127.0.0.1:")[2].split()[0].strip("'\"\x1b[0m") if started else ""
 
     def ready(self, timeout_s: float = 30.0) -> dict[str, Any]:

@@ -22,9 +22,9 @@ SAMPLES = 12
 FRAMES_A_SAMPLE = 15
 
 
-def write_calibrated_model(folder: Path, name: str = "tiny") -> Path:
+def write_calibrated_model(folder: Path, name: str = "tiny", *, with_map: bool = False) -> Path:
     """Write the model to `folder/name` and return `folder`, for use as model_dirs."""
-    model = write_tiny_model(folder / name, name=name)
+    model = write_tiny_model(folder / name, name=name, with_map=with_map)
     manifest = load_manifest(model)
     frames = [as_frame(frame(10_000 + number)) for number in range(SAMPLES * FRAMES_A_SAMPLE)]
     scores = [score(prediction) for prediction in asyncio.run(predict(model, frames))]

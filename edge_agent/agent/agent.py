@@ -79,6 +79,8 @@ class Agent:
                 tasks.create_task(chores.beat()),
                 tasks.create_task(chores.count_outbox()),
                 tasks.create_task(chores.prune()),
+                tasks.create_task(parts.evidence.run()),
+                *(tasks.create_task(told.publisher.run()) for told in parts.told),
                 *(tasks.create_task(chores.ask_canaries(name, remote)) for name, remote in parts.predictors.remote.items()),
             ]
             if self.once:
@@ -120,9 +122,26 @@ class Agent:
                 f"the frames are done, but their events are still unsent ({parts.publisher.state.reason})",
                 "run --once again when the broker is back: nothing is lost",
             ) from None
+        for told in parts.told:
+            try:
+                await asyncio.wait_for(told.publisher.drained(), ONCE_PATIENCE_S)
+            except TimeoutError:
+                raise SinkUnavailableError(
+                    "alerts",
+                    f"the frames are done, but {told.name} has not taken every alert ({told.publisher.state.reason})",
+                    "run --once again when that is mended: nothing is lost",
+                ) from None
+        try:
+            await asyncio.wait_for(parts.evidence.drained(), ONCE_PATIENCE_S)
+        except TimeoutError:
+            log.warning("pictures of the evidence are not made yet; the next run makes them")
         self.stop("the backlog is done")
 
     async def _say_farewell(self, parts: Parts) -> None:
+        for told in parts.told:
+            if told.publisher.state.ok:
+                with contextlib.suppress(EdgeAgentError, TimeoutError):
+                    await asyncio.wait_for(told.publisher.finish(), FAREWELL_S / len(parts.told))
         with contextlib.suppress(EdgeAgentError, TimeoutError):
             await parts.journal.append([agent_stopped(self.settings.agent.name, self._clock.now_ns(), self._stop_reason)])
             await asyncio.wait_for(parts.publisher.finish(), FAREWELL_S)

@@ -59,7 +59,7 @@ class Chores:
         abandoned = [alert for alert in (await asyncio.to_thread(view.status)).open_alerts if alert["stream"] not in judged]
         events = [agent_started(agent, now_ns, self._parts.guarantee), *(alert_abandoned(alert, now_ns) for alert in abandoned)]
         await self._parts.pipeline.insist(lambda: self._parts.journal.append(events))
-        self._parts.publisher.wake()
+        self._parts.wake()
 
     async def ask_canaries(self, name: str, predictor: Predictor) -> None:
         """Believe a model only while it gives the known answer."""
@@ -103,7 +103,7 @@ class Chores:
             beats = [agent_heartbeat(agent.name, line.name, self._clock.now_ns(), *standing) for line in self._parts.lines]
             with contextlib.suppress(JournalFullError):  # frames wait for room already, and /readyz says so
                 await self._parts.journal.append(beats)
-                self._parts.publisher.wake()
+                self._parts.wake()
 
     async def count_outbox(self) -> None:
         """Keep the outbox's gauges."""

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_agent.agent.alerting import send_test
 from edge_agent.agent.broker import broker_settings
 from edge_agent.agent.compose import Predictors, check_places, find_served_model, make_judge
 from edge_agent.config import read_secret
@@ -44,6 +45,8 @@ async def examine(settings: Settings) -> list[Finding]:
         findings.append(await _try(f"stream {stream.name}: model", trial.model(stream)))
     findings.append(await _try("journal", trial.journal()))
     findings.append(await _try("events", trial.events()))
+    if settings.alert.command is not None or settings.alert.webhook is not None or settings.alert.webhook_file is not None:
+        findings.append(await _try("alerts", send_test(settings, SystemClock())))
     findings.append(await _try("http", trial.address()))
     return findings
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.agent.alerting import alert_sinks
 from edge_agent.agent.broker import broker_settings
 from edge_agent.agent.compose import check_places, find_served_model, make_judge
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.journal import JournalView
+from edge_agent.publish import find_program
 from edge_agent.watch import list_files
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ def check(settings: Settings) -> Iterator[str]:
         yield f"events: Kafka at {broker.address}"
     else:
         yield f"events: JSON Lines in {settings.agent.place / 'events'}"
+    sinks = alert_sinks(settings)
+    if settings.alert.command is not None:
+        find_program(settings.alert.command[0])
+    if sinks:
+        yield f"alerts: told by {' and '.join(sink.name for sink in sinks)} too"
     yield f"metrics: {settings.http.listen}"
 
 

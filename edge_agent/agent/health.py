@@ -9,6 +9,7 @@ from edge_agent.observe import PartState, overall
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edge_agent.agent.alerting import Told
     from edge_agent.core.protocols import Judge, Predictor
     from edge_agent.pipeline import Pipeline
     from edge_agent.publish import Publisher
@@ -29,12 +30,14 @@ class Health:
         watchers: Sequence[FolderWatcher],
         predictors: Mapping[str, Predictor],
         judges: Mapping[str, Judge],
+        told: Sequence[Told] = (),
     ) -> None:
         self._pipeline = pipeline
         self._publisher = publisher
         self._watchers = watchers
         self._predictors = predictors
         self._judges = judges
+        self._told = told
         self.models = dict.fromkeys(predictors, "it has not been asked yet")
 
     def parts(self) -> dict[str, PartState]:
@@ -53,6 +56,8 @@ class Health:
             parts[name] = PartState("unready", reason)
         parts.setdefault("journal", PartState("ok"))
         parts["events"] = PartState("ok" if self._publisher.state.ok else "degraded", self._publisher.state.reason)
+        for told in self._told:
+            parts[f"alerts by {told.name}"] = PartState("ok" if told.publisher.state.ok else "degraded", told.publisher.state.reason)
         return parts
 
     def summary(self) -> tuple[str, str]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge_agent import __version__
+from edge_agent.agent.alerting import alert_sinks, tell_of_alerts
 from edge_agent.agent.compose import Predictors, find_served_model, make_line, make_reader, make_sink, make_watcher
 from edge_agent.agent.health import Health
+from edge_agent.evidence import EvidenceKeeper, Source
 from edge_agent.journal import Journal
 from edge_agent.observe import HealthServer, Metrics, Watchdog
 from edge_agent.pipeline import Pipeline
-from edge_agent.publish import Publisher
+from edge_agent.publish import ALERT_TYPES, Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AsyncExitStack
 
+    from edge_agent.agent.alerting import Told
     from edge_agent.config import Settings
     from edge_agent.core.event import Event
     from edge_agent.core.protocols import Clock
@@ -30,6 +33,8 @@ class Parts:
 
     journal: Journal
     publisher: Publisher
+    told: tuple[Told, ...]
+    evidence: EvidenceKeeper
     predictors: Predictors
     lines: tuple[StreamLine, ...]
     pipeline: Pipeline
@@ -44,6 +49,13 @@ class Parts:
         """What false-alarm rate the judges promise, or why they cannot."""
         return " ".join(sorted({line.judge.guarantee for line in self.lines}))
 
+    def wake(self) -> None:
+        """Say that something beside frames was committed: whoever is told of events has a look."""
+        self.publisher.wake()
+        for told in self.told:
+            told.publisher.wake()
+        self.evidence.wake()
+
 
 async def assemble(
     settings: Settings, *, once: bool, on_event: Callable[[Event], None] | None, clock: Clock, release: AsyncExitStack
@@ -53,11 +65,19 @@ async def assemble(
     sink = make_sink(settings)
     release.push_async_callback(sink.close)
     triton = any(stream.model.backend == "triton" for stream in settings.stream)
-    metrics = Metrics([stream.name for stream in settings.stream], sink.name, __version__, triton=triton)
+    alerted = [sink.name for sink in alert_sinks(settings)]
+    metrics = Metrics([stream.name for stream in settings.stream], sink.name, __version__, triton=triton, alerted=alerted)
     journal = await Journal.open(settings.agent.place, clock=clock)
     release.push_async_callback(journal.close)
     predictors = Predictors(settings, metrics, clock)
     publisher = Publisher(journal, sink, clock, metrics)
+    told = await tell_of_alerts(settings, journal, clock, metrics, release)
+    sources = {
+        stream.name: Source(stream.path, models[stream.name].folder if models[stream.name].manifest.outputs.local_map else None)
+        for stream in settings.stream
+    }
+    evidence = EvidenceKeeper(settings.agent.place, sources, settings.alert.evidence_episodes)
+    release.callback(evidence.close)
     lines: list[StreamLine] = []
     for stream in settings.stream:
         model = models[stream.name]
@@ -66,18 +86,27 @@ async def assemble(
         line = make_line(stream, model, predictors.of(stream, model), reader, await journal.drift_state(stream.name))
         metrics.model(stream.name, model.manifest.name, model.manifest.version, model.manifest.onnx.sha256)
         metrics.open_episodes(stream.name, line.judge.open_kinds)
-        lines.append(line)
+        lines.append(replace(line, pictures=evidence.promised(stream.name)))
     for predictor in predictors.named.values():
         release.push_async_callback(predictor.stop)
-    pipeline = Pipeline(settings.agent.name, lines, journal, clock, metrics, publisher.wake, on_event, settings.agent.decoders)
+
+    def on_committed(event: Event) -> None:
+        if event.type in ALERT_TYPES:  # its event goes first; pictures and messengers have cursors of their own
+            for one in told:
+                one.publisher.wake()
+            evidence.wake()
+        if on_event is not None:
+            on_event(event)
+
+    pipeline = Pipeline(settings.agent.name, lines, journal, clock, metrics, publisher.wake, on_committed, settings.agent.decoders)
     watchers = tuple(
         make_watcher(stream, once=once, known=journal, admissions=pipeline, clock=clock, telemetry=metrics) for stream in settings.stream
     )
     watchdog = Watchdog(clock)
-    health = Health(pipeline, publisher, watchers, predictors.named, {line.name: line.judge for line in lines})
+    health = Health(pipeline, publisher, watchers, predictors.named, {line.name: line.judge for line in lines}, told)
     server = HealthServer(settings.http, metrics, health.parts, watchdog)
     await server.start()
     release.push_async_callback(server.close)
     for watcher in watchers:
         await watcher.prepare()
-    return Parts(journal, publisher, predictors, tuple(lines), pipeline, watchers, metrics, watchdog, health, server)
+    return Parts(journal, publisher, told, evidence, predictors, tuple(lines), pipeline, watchers, metrics, watchdog, health, server)

@@ -22,16 +22,17 @@ def command(
     from edge_agent.config import find_configuration, load_settings
     from edge_agent.journal import JournalView
 
-    view = JournalView(load_settings(find_configuration(config)).agent.place)
+    place = load_settings(find_configuration(config)).agent.place
+    view = JournalView(place)
     status = view.status()
     newest = view.last_frames(frames)
     if as_json:
         typer.echo(json.dumps({**dataclasses.asdict(status), "last_frames": newest}, indent=2, default=str))
         return
-    _show(status, newest)
+    _show(status, newest, place)
 
 
-def _show(status, newest) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - typed in a verb's body, whose imports are late
+def _show(status, newest, place) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - typed in a verb's body, whose imports are late
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -69,9 +70,15 @@ def _show(status, newest) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN0
             )
         console.print(table)
     for alert in status.open_alerts:
-        about = escape(f"{alert['kind']} on {alert['stream']} since {alert['onset_path']}: {alert['reason']}")
+        sample = f" of sample {alert['onset_sample']}" if alert["onset_sample"] else ""
+        sure = "" if alert["confidence"] is None else f" ({alert['confidence']:.0%} sure)"
+        since = f"{alert['onset_path']}{sample}, {alert['onset_time'][:16].replace('T', ' ')} UTC"
+        about = escape(f"{alert['kind']}{sure} on {alert['stream']} since {since}: {alert['reason']}")
         console.print(f"[bold red]open alert[/] {about}")
         console.print(f"  what to do: {escape(alert['action'])}")
+        for picture in (alert.get("strip"), alert.get("local_map")):
+            if picture is not None and (place / picture).is_file():
+                console.print(f"  picture: {escape(str(place / picture))}", soft_wrap=True)
     if not status.open_alerts:
         console.print("No open alerts.")
     console.print(f"Events that wait for their sink: {status.unsent_events}, the oldest since {when(status.oldest_unsent_ns)}.")

@@ -7,6 +7,7 @@ from edge_agent.config.minimal import minimal_configuration
 from edge_agent.config.secret_files import read_secret, with_secrets
 from edge_agent.config.settings import (
     AgentSettings,
+    AlertSettings,
     DriftSettings,
     HttpSettings,
     KafkaSettings,
@@ -20,6 +21,7 @@ from edge_agent.config.settings import (
 
 __all__ = [
     "AgentSettings",
+    "AlertSettings",
     "DriftSettings",
     "HttpSettings",
     "KafkaSettings",

@@ -14,14 +14,17 @@ LONGEST_BYTES = 4096
 
 def with_secrets(settings: Settings) -> Settings:
     """`settings` with what is in the secret files in place of their names, so that a log can blank it; raises ConfigurationError."""
-    http, kafka = settings.http, settings.kafka
+    http, kafka, alert = settings.http, settings.kafka, settings.alert
     if http.token_file is not None:
         token = read_secret("[http] token_file", http.token_file)
         http = http.model_copy(update={"token": SecretStr(token), "token_file": None})
     if kafka is not None and kafka.sasl_password_file is not None:
         password = read_secret("[kafka] sasl_password_file", kafka.sasl_password_file)
         kafka = kafka.model_copy(update={"sasl_password": SecretStr(password), "sasl_password_file": None})
-    return settings.model_copy(update={"http": http, "kafka": kafka})
+    if alert.webhook_file is not None:
+        address = read_secret("[alert] webhook_file", alert.webhook_file)
+        alert = alert.model_copy(update={"webhook": SecretStr(address), "webhook_file": None})
+    return settings.model_copy(update={"http": http, "kafka": kafka, "alert": alert})
 
 
 def read_secret(setting: str, path: Path) -> str:

@@ -30,7 +30,7 @@ VIAS = ("event", "scan")
 STAGES = ("settle", "read", "predict", "judge", "commit", "publish")
 QUEUES = ("read", "predict", "judge")
 MEMBER_STATES = ("answering", "missing", "stale")
-PUBLISH_FAILURE_REASONS = ("unavailable",)
+PUBLISH_FAILURE_REASONS = ("unavailable", "given_up")
 DIGEST_CHARACTERS = 12
 
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -52,9 +52,10 @@ class Metrics(Telemetry):
         sink: the event sink's name, `kafka` or `jsonl`.
         version: the agent's version.
         triton: whether any stream's model is served by Triton.
+        alerted: further values of the label `sink`: who is told of alerts only.
     """
 
-    def __init__(self, streams: Sequence[str], sink: str, version: str, *, triton: bool = False) -> None:
+    def __init__(self, streams: Sequence[str], sink: str, version: str, *, triton: bool = False, alerted: Sequence[str] = ()) -> None:
         # the client writes a second gauge for every counter unless told not to
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the client leaves it unannotated
         self.registry = CollectorRegistry()
@@ -64,7 +65,8 @@ class Metrics(Telemetry):
         self._define_frames()
         self._define_verdicts()
         self._define_peers(broker=sink == "kafka", triton=triton)
-        self._initialise(streams, sink)
+        self._sink = sink
+        self._initialise(streams, (sink, *alerted))
         self._gauge("build_info", "The agent's version; always 1.", "version").labels(version).set(1)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -130,15 +132,16 @@ class Metrics(Telemetry):
             self._canary = self._gauge("triton_canary_timestamp_seconds", "When Triton's canary last gave the known answer; NaN before.")
             self._canary.set(math.nan)
 
-    def _initialise(self, streams: Sequence[str], sink: str) -> None:
+    def _initialise(self, streams: Sequence[str], sinks: Sequence[str]) -> None:
         """Make every label set exist, so that a first event is a step a rate can see."""
         for stage in STAGES:
             self._stage.labels(stage)
         for queue in QUEUES:
             self._queue.labels(queue)
-        self._published.labels(sink)
-        for reason in PUBLISH_FAILURE_REASONS:
-            self._publish_failures.labels(sink, reason)
+        for sink in sinks:
+            self._published.labels(sink)
+            for reason in PUBLISH_FAILURE_REASONS:
+                self._publish_failures.labels(sink, reason)
         self._outbox_oldest.set(math.nan)
         for stream in streams:
             self._initialise_stream(stream)
@@ -241,7 +244,7 @@ class Metrics(Telemetry):
     def published(self, sink: str, events: int, at_s: float) -> None:
         """Count acknowledged events."""
         self._published.labels(sink).inc(events)
-        if self._broker is not None:
+        if self._broker is not None and sink == self._sink:
             self._broker.set(at_s)
 
     def publish_failed(self, sink: str, reason: str) -> None:

@@ -61,7 +61,7 @@ def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
         verdict = job.line.judge.update(observation)
         scored = frame_scored(origin, frame, observation, prediction, verdict, read_s=job.read_s)
         events.append(scored)
-        events += [alert(origin, change, prediction.model) for change in verdict.changes]
+        events += [alert(origin, change, prediction.model, job.line.pictures) for change in verdict.changes]
         records.append(FrameRecord(frame.frame_index, frame.content_hash, scored.id, scored.data, observation.score.field_entropy))
         judged.append(JudgedFrame(observation, verdict))
     outcome = Outcome.SCORED if records else Outcome.REPEAT

@@ -30,6 +30,7 @@ class StreamLine:
         judge: its drift detector.
         referral_threshold: entropy, nats, above which a frame is referred; None never refers.
         calibration_distances: each lot's calibration distances, for p-values; None without a calibration.
+        pictures: names of the files that will be made of an episode's evidence.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StreamLine:
     judge: Judge
     referral_threshold: float | None
     calibration_distances: Mapping[str, CalibrationScores] | None
+    pictures: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

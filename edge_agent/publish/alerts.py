@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.verdict import Phase
+from edge_agent.core.evidence_place import LOCAL_MAP, STRIP, evidence_place
+from edge_agent.core.verdict import Kind, Phase
 from edge_agent.publish.cloudevent import derived_id, make_event
 from edge_agent.publish.payload import Number, StreamPayload, Text, Time, utc
 
@@ -22,13 +23,27 @@ TYPES = {
 }
 
 
+ALERT_TYPES = frozenset(TYPES.values())
+TEST = "edge.alert.test.v1"
+"""What `edge-agent doctor` sends to a command or a webhook, and to nobody else."""
+NAMES = {
+    Kind.ACQUISITION_CHANGE: "a change in how the frames are taken",
+    Kind.UNSEEN_LOT: "a lot that the network has never seen",
+    Kind.UNRELATED: "frames that show nothing the network knows",
+    Kind.DETECTOR_FAULT: "a fault of the detector",
+    Kind.DEGRADED: "an ensemble with members missing or stale",
+    Kind.UNDETERMINED: "a change of unknown kind",
+}
+BEGINNINGS = {Phase.OPENED: "Alert", Phase.UPDATED: "Alert, looked at again", Phase.CLOSED: "Over"}
+
+
 class Alert(StreamPayload):
     """An episode opened, changed or closed; its revisions count from 0."""
 
     episode: Text
     """Identifies the episode."""
     phase: Text
-    """opened, updated or closed."""
+    """opened, updated or closed; test in what `edge-agent doctor` sends to a command or a webhook."""
     revision: int
     """0 when opened, one more with each change."""
     kind: Text
@@ -61,6 +76,14 @@ class Alert(StreamPayload):
     """The model's version."""
     model_digest: Text
     """SHA-256, hexadecimal, of the model's ONNX graph."""
+    summary: Text = ""
+    """The alert in a few sentences: what, how sure, since which sample and frame, why, and what to do."""
+    evidence_dir: Text | None = None
+    """Folder of the evidence's pictures, relative to the agent's state directory; null when none are made. They follow the event."""
+    strip: Text | None = None
+    """Where the strip of evidence frames will be, relative to the state directory; null when none is made."""
+    local_map: Text | None = None
+    """Where the map over one evidence frame will be, relative to the state directory; null when the model serves no maps."""
 
 
 def alert_abandoned(told: dict[str, Any], now_ns: int) -> Event:
@@ -71,38 +94,87 @@ def alert_abandoned(told: dict[str, Any], now_ns: int) -> Event:
         "revision": told["revision"] + 1,
         "reason": "Closed because the model, its calibration or the stream's configuration was replaced while it was open.",
     }
-    payload = Alert.model_validate({**told, **changes})
-    kind = TYPES[Phase.CLOSED]
-    event_id = derived_id(payload.agent, payload.stream, payload.episode, payload.model_digest, kind, payload.revision)
-    return make_event(event_id, kind, TOPIC, payload, payload.stream)
+    return _event(Alert.model_validate({**told, **changes}))
 
 
-def alert(origin: Origin, change: EpisodeChange, model: ModelIdentity) -> Event:
-    """An episode's change that the file of `origin` caused."""
+def alert(origin: Origin, change: EpisodeChange, model: ModelIdentity, pictures: frozenset[str] = frozenset()) -> Event:
+    """An episode's change that the file of `origin` caused; `pictures` are the files that will be made of its evidence."""
     onset = change.onset
-    payload = Alert(
-        agent=origin.agent,
-        emitted_at=utc(origin.now_ns),
-        stream=origin.file.stream,
-        episode=change.episode,
-        phase=change.phase.value,
-        revision=change.revision,
-        kind=change.kind.value,
-        confidence=change.confidence,
-        reason=change.reason,
-        action=change.action,
-        path=origin.file.path,
-        sample=change.evidence[-1].sample if change.evidence else onset.sample,
-        onset_path=onset.path,
-        onset_frame_index=onset.frame_index,
-        onset_sample=onset.sample,
-        onset_time=onset.at,
-        evidence_paths=tuple(frame.path for frame in change.evidence),
-        evidence_frame_indices=tuple(frame.frame_index for frame in change.evidence),
-        model=model.name,
-        model_version=model.version,
-        model_digest=model.digest,
+    stream = origin.file.stream
+    place = evidence_place(stream, change.episode)
+    return _event(
+        Alert(
+            agent=origin.agent,
+            emitted_at=utc(origin.now_ns),
+            stream=stream,
+            episode=change.episode,
+            phase=change.phase.value,
+            revision=change.revision,
+            kind=change.kind.value,
+            confidence=change.confidence,
+            reason=change.reason,
+            action=change.action,
+            path=origin.file.path,
+            sample=change.evidence[-1].sample if change.evidence else onset.sample,
+            onset_path=onset.path,
+            onset_frame_index=onset.frame_index,
+            onset_sample=onset.sample,
+            onset_time=onset.at,
+            evidence_paths=tuple(frame.path for frame in change.evidence),
+            evidence_frame_indices=tuple(frame.frame_index for frame in change.evidence),
+            model=model.name,
+            model_version=model.version,
+            model_digest=model.digest,
+            evidence_dir=place if pictures else None,
+            strip=f"{place}/{STRIP}" if STRIP in pictures else None,
+            local_map=f"{place}/{LOCAL_MAP}" if LOCAL_MAP in pictures else None,
+        )
     )
-    kind = TYPES[change.phase]
-    event_id = derived_id(origin.agent, origin.file.stream, change.episode, model.digest, kind, change.revision)
-    return make_event(event_id, kind, TOPIC, payload, origin.file.stream)
+
+
+def alert_test(agent: str, stream: str, now_ns: int) -> Event:
+    """An event with every field of an alert that says that it is none; its type and phase say so too."""
+    payload = Alert(
+        agent=agent,
+        emitted_at=utc(now_ns),
+        stream=stream,
+        episode="test",
+        phase="test",
+        revision=0,
+        kind=Kind.UNDETERMINED.value,
+        confidence=0.0,
+        reason="This is a test of where alerts go.",
+        action="Nothing is to be done.",
+        path="",
+        sample=None,
+        onset_path="",
+        onset_frame_index=0,
+        onset_sample=None,
+        onset_time=utc(now_ns),
+        evidence_paths=(),
+        evidence_frame_indices=(),
+        model="",
+        model_version="",
+        model_digest="",
+        summary=f"Test: edge-agent doctor of {agent} tries where alerts go. Nothing is to be done.",
+    )
+    return make_event(derived_id(agent, TEST, now_ns), TEST, TOPIC, payload, stream)
+
+
+def _event(payload: Alert) -> Event:
+    told = payload.model_copy(update={"summary": summary(payload)})
+    kind = TYPES[Phase(told.phase)]
+    event_id = derived_id(told.agent, told.stream, told.episode, told.model_digest, kind, told.revision)
+    return make_event(event_id, kind, TOPIC, told, told.stream)
+
+
+def summary(told: Alert) -> str:
+    """What a person woken by the alert needs, in a few sentences."""
+    name, phase = NAMES[Kind(told.kind)], Phase(told.phase)
+    onset = told.onset_path + (f" (frame {told.onset_frame_index})" if told.onset_frame_index else "")
+    sample = "" if told.onset_sample is None else f"sample {told.onset_sample}, "
+    since = f"{sample}{onset}, {told.onset_time:%Y-%m-%d %H:%M} UTC"
+    sure = "" if told.confidence is None else f" ({told.confidence:.0%} sure)"
+    if phase is Phase.CLOSED:
+        return f"{BEGINNINGS[phase]} on {told.stream} of {told.agent}: {name}, which began with {since}. {told.reason}"
+    return f"{BEGINNINGS[phase]} on {told.stream} of {told.agent}: {name}{sure}, since {since}. {told.reason} What to do: {told.action}"

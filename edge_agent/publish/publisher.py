@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 ROWS = 500
-"""Events that are published together at most."""
+"""Events that are published together at most, unless told otherwise."""
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 """Pauses between tries double up to this one."""
@@ -47,13 +47,26 @@ class Publisher:
         sink: where events go; closing it is its owner's business.
         clock: for `state` and telemetry.
         telemetry: hears of every success and failure.
+        rows: events that are published together at most.
+        longest_wait_s: pauses between tries double up to this one; LONGEST_WAIT_S when None.
     """
 
-    def __init__(self, outbox: Outbox, sink: EventSink, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        sink: EventSink,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        rows: int = ROWS,
+        longest_wait_s: float | None = None,
+    ) -> None:
         self._outbox = outbox
         self._sink = sink
         self._clock = clock
         self._telemetry = telemetry
+        self._rows = rows
+        self._longest_wait_s = LONGEST_WAIT_S if longest_wait_s is None else longest_wait_s
         self._recovered = False
         self._work = asyncio.Event()
         self._empty = asyncio.Event()
@@ -75,7 +88,7 @@ class Publisher:
             except (SinkUnavailableError, JournalFullError) as error:
                 self._failed(error)
                 await asyncio.sleep(wait_s)
-                wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
+                wait_s = min(self._longest_wait_s, 2 * wait_s)
                 continue
             wait_s = FIRST_WAIT_S
             if not self._work.is_set():
@@ -97,11 +110,9 @@ class Publisher:
             durable = await self._sink.recover(self._outbox.journal_id, await self._outbox.last_seq())
             await self._outbox.mark_published(durable)
             self._recovered = True
-        if not self.state.ok:
-            log.info("events reach their sink", sink=self._sink.name)
-            self.state = PublisherState(ok=True, reason="", since_ns=self._clock.now_ns())
-        rows = await self._outbox.unsent(ROWS)
+        rows = await self._outbox.unsent(self._rows)
         if not rows:
+            self._succeeded()
             return False
         began = time.perf_counter()
         self._recovered = False  # until this batch is known to be durable, only the sink knows what is
@@ -110,7 +121,13 @@ class Publisher:
         self._recovered = True
         self._telemetry.stage_time("publish", time.perf_counter() - began)
         self._telemetry.published(self._sink.name, len(rows), self._clock.now_ns() / 1e9)
+        self._succeeded()
         return True
+
+    def _succeeded(self) -> None:
+        if not self.state.ok:
+            log.info("events reach their sink", sink=self._sink.name)
+            self.state = PublisherState(ok=True, reason="", since_ns=self._clock.now_ns())
 
     def _failed(self, error: SinkUnavailableError | JournalFullError) -> None:
         self._telemetry.publish_failed(self._sink.name, "unavailable")

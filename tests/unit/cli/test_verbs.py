@@ -196,7 +196,7 @@ def test_inspect_shows_where_a_frame_is_unlike_the_training_set(tmp_path: Path) 
     assert np.shape(told["local_maps"]) == (2, 8, 8)
 
 
-def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "S[/]/[red]a.tif"
     shown = {
         "path": name,
@@ -210,9 +210,19 @@ def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None
         "members_expected": 2,
         "referred": False,
     }
-    alert = {"kind": "unseen_lot", "stream": "sem", "onset_path": name, "reason": "it is [/] strange", "action": "look at [bold]it"}
-    status._show(JournalStatus("j", (), (alert,), 0, None, 1), [shown])
+    alert = {
+        "kind": "unseen_lot",
+        "confidence": 0.87,
+        "stream": "sem",
+        "onset_path": name,
+        "onset_sample": "S[/]",
+        "onset_time": "2026-01-02T03:04:05.678Z",
+        "reason": "it is [/] strange",
+        "action": "look at [bold]it",
+    }
+    status._show(JournalStatus("j", (), (alert,), 0, None, 1), [shown], tmp_path)
     said = capsys.readouterr().out
     assert said.count(name) == 2
-    assert "it is [/] strange" in said
+    assert "unseen_lot (87% sure)" in said
+    assert "of sample S[/], 2026-01-02 03:04 UTC: it is [/] strange" in said
     assert "look at [bold]it" in said

@@ -21,6 +21,8 @@ CONFIGURATION = """
 name = "sem"
 path = "images"
 model.name = "sem-real"
+[alert]
+webhook_file = "webhook"
 [http]
 token_file = "token"
 [kafka]
@@ -45,11 +47,13 @@ def _log_as_before() -> Iterator[None]:
 def test_what_is_in_a_secret_file_never_reaches_the_log(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes("\ufeffopen-sesame\r\n".encode())
     (tmp_path / "password").write_text("hunter2\n")
+    (tmp_path / "webhook").write_text("https://hooks.example.org/T0K\n")
     (tmp_path / "edge-agent.toml").write_text(CONFIGURATION)
     settings = with_secrets(load_settings(tmp_path / "edge-agent.toml", {}))
-    assert settings.secrets == ("open-sesame", "hunter2")
+    assert settings.secrets == ("open-sesame", "hunter2", "https://hooks.example.org/T0K")
     assert settings.http.token_file is None
     assert "hunter2" not in settings.model_dump_json()
+    assert "T0K" not in settings.model_dump_json()
     lines = io.StringIO()
     configure_logging(secrets=settings.secrets, stream=lines)
     logging.getLogger("other").error("refused: hunter2 with open-sesame")
