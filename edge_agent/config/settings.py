@@ -222,12 +222,15 @@ class AlertSettings(Section):
     """Who hears of an alert at once, beside the event log; and the pictures that are kept of it."""
 
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """A program and its arguments, started without a shell for each alert, which it reads as one JSON event on standard input."""
+    """A program and its arguments, started without a shell for each alert, which it reads as one JSON event on standard input.
+
+    Other users of the machine may see its arguments: secrets belong into a file that it reads.
+    """
     webhook: SecretStr | None = None
     """An http(s) address that takes each alert by POST; better in webhook_file or EDGE_AGENT__ALERT__WEBHOOK, since most hold a token."""
     webhook_file: Path | None = None
     """A file that holds the address and nothing else."""
-    timeout: Annotated[Duration, Field(gt=0, le=300)] = 10.0
+    timeout: Annotated[Duration, Field(gt=0, le=60)] = 10.0
     """How long the command or the webhook may take over one alert."""
     give_up: Duration = 86400.0
     """How old an alert that nobody takes may become before the next one's turn comes; log and metrics tell of it."""

@@ -30,6 +30,7 @@ TEXT = 14
 LINE = 19
 SCALE = (22, 300)
 TICKS = 5
+LEGEND = "Coloured where the network looks; the lighter, the less it has seen anything like it. One scale for all frames here."
 SHARE = 0.6
 """Of the colour in the overlay; the rest is the frame."""
 
@@ -61,12 +62,14 @@ def draw_local_map(title: Sequence[str], before: Mapped | None, evidence: Mapped
     least, most = float(finite.min()), float(finite.max())
     shown = common_range([one.frame for one, _, _ in panels])
     width = GAP + len(panels) * (PANEL[0] + GAP) + 130
-    heading = [line for text in title for line in wrapped(text, TEXT, width - 2 * GAP)]
+    heading = [line for text in (*title, LEGEND) for line in wrapped(text, TEXT, width - 2 * GAP)]
     top = GAP + len(heading) * LINE + GAP
-    canvas = Image.new("RGB", (width, top + LINE + 4 + 2 * max(cell.shape[0] for cell in cells) + 2 * GAP), PAPER)
+    below = top + LINE + 4 + max(cell.shape[0] for cell in cells) + GAP // 2
+    bottom = below + max(*(cell.shape[0] for cell in cells), SCALE[1] + 5 * LINE)
+    canvas = Image.new("RGB", (width, bottom + GAP), PAPER)
     draw = ImageDraw.Draw(canvas)
     for number, line in enumerate(heading):
-        write(draw, (GAP, GAP + number * LINE), line, TEXT, INK if number == 0 else FAINT)
+        write(draw, (GAP, GAP + number * LINE), line, TEXT)
     for number, ((one, label, colour), values) in enumerate(zip(panels, cells, strict=True)):
         left = GAP + number * (PANEL[0] + GAP)
         draw.rectangle((left, top, left + PANEL[0] - 1, top + LINE), fill=colour)
@@ -75,7 +78,6 @@ def draw_local_map(title: Sequence[str], before: Mapped | None, evidence: Mapped
         picture = whole(one.frame, PANEL, shown)
         canvas.paste(picture, (left, top + LINE + 4))
         canvas.paste(_overlaid(picture, values, least, most), (left, top + LINE + 4 + picture.height + GAP // 2))
-    below = top + LINE + 4 + max(cell.shape[0] for cell in cells) + GAP // 2
     _scale(canvas, (width - 130, below), least, most)
     return as_png(canvas)
 

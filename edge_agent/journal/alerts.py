@@ -36,6 +36,7 @@ class AlertOutbox:
         self._path = path
         self._thread = OwnThread(f"alerts-{path.stem}")
         self._taken = 0
+        self._written = 0
         self._seen = 0
 
     @classmethod
@@ -46,7 +47,7 @@ class AlertOutbox:
         """
         made = cls(journal, folder / f"{name}.json")
         newest = await journal.last_seq()
-        made._taken = made._seen = await made._thread.call(partial(made._begin, newest))
+        made._taken = made._written = made._seen = await made._thread.call(partial(made._begin, newest))
         return made
 
     @staticmethod
@@ -60,19 +61,25 @@ class AlertOutbox:
         return self._journal.journal_id
 
     async def unsent(self, limit: int) -> list[OutboxRow]:
-        """The oldest alerts that were not acknowledged, in order."""
+        """The oldest alerts that were not acknowledged, in order; raises JournalFullError while the cursor cannot be written."""
+        await self._keep(self._taken)  # what could not be written when it was acknowledged is not told again for that
         rows, seen = await self._thread.call(lambda: self._journal.alerts_after(self._seen, limit))
         if not rows:
             self._seen = seen
-            if seen - self._taken > FAR:
-                await self.mark_published(seen)
+            if seen - self._written > FAR:
+                await self._keep(seen)
         return rows
 
     async def mark_published(self, up_to: int) -> None:
         """Every alert with seq <= `up_to` has been acknowledged; raises JournalFullError when that cannot be written."""
-        if up_to > self._taken:
-            await self._thread.call(partial(self._write, up_to))
-            self._taken, self._seen = up_to, max(self._seen, up_to)
+        self._taken = max(self._taken, up_to)
+        self._seen = max(self._seen, up_to)
+        await self._keep(self._taken)
+
+    async def _keep(self, seq: int) -> None:
+        if seq > self._written:
+            await self._thread.call(partial(self._write, seq))
+            self._written = seq
 
     async def last_seq(self) -> int:
         """The largest seq ever given."""

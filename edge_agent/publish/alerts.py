@@ -34,7 +34,7 @@ NAMES = {
     Kind.DEGRADED: "an ensemble with members missing or stale",
     Kind.UNDETERMINED: "a change of unknown kind",
 }
-BEGINNINGS = {Phase.OPENED: "Alert", Phase.UPDATED: "Alert, looked at again", Phase.CLOSED: "Over"}
+BEGINNINGS = {Phase.OPENED: "Alert", Phase.UPDATED: "Alert changed", Phase.CLOSED: "Alert over"}
 
 
 class Alert(StreamPayload):
@@ -175,6 +175,7 @@ def summary(told: Alert) -> str:
     sample = "" if told.onset_sample is None else f"sample {told.onset_sample}, "
     since = f"{sample}{onset}, {told.onset_time:%Y-%m-%d %H:%M} UTC"
     sure = "" if told.confidence is None else f" ({told.confidence:.0%} sure)"
+    begin = f"{BEGINNINGS[phase]} on {told.stream} (agent {told.agent}): {name}"
     if phase is Phase.CLOSED:
-        return f"{BEGINNINGS[phase]} on {told.stream} of {told.agent}: {name}, which began with {since}. {told.reason}"
-    return f"{BEGINNINGS[phase]} on {told.stream} of {told.agent}: {name}{sure}, since {since}. {told.reason} What to do: {told.action}"
+        return f"{begin}, which began with {since}. {told.reason}"
+    return f"{begin}{sure}, since {since}. {told.reason} What to do: {told.action}"

@@ -61,12 +61,13 @@ def live_ill(metrics: Metrics, number: int) -> None:
     metrics.members(STREAM, 3, 1, 1)
     metrics.outbox(12 + number, time.time() - 3600)
     metrics.publish_failed("kafka", "unavailable")
+    metrics.publish_failed("webhook", "unavailable")
 
 
 @contextlib.contextmanager
 def agent(live: Callable[[Metrics, int], None], token: Path) -> Iterator[str]:
     """The metrics and health half of an agent, on a loop of its own; yields host:port."""
-    metrics = Metrics([STREAM], "kafka", "1.2.3", triton=True)
+    metrics = Metrics([STREAM], "kafka", "1.2.3", triton=True, alerted=["webhook"])
     metrics.model(STREAM, "sem-real", "1", "f" * 64)
     metrics.watch_state(STREAM, up=True)
     metrics.open_episodes(STREAM, [])

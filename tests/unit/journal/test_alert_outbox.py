@@ -124,7 +124,9 @@ async def test_a_cursor_that_cannot_be_written_is_said_and_tried_again(tmp_path:
         (tmp_path / "alerts" / "webhook.json.part").mkdir()
         with pytest.raises(JournalFullError, match="cannot be written"):
             await outbox.mark_published(1)
-        assert await told(outbox) == ["id1"], "at least once"
+        with pytest.raises(JournalFullError, match="cannot be written"):
+            await told(outbox)
+        assert await told(await opened(made, tmp_path)) == ["id1"], "a restart tells it again: at least once"
         (tmp_path / "alerts" / "webhook.json.part").rmdir()
-        await outbox.mark_published(1)
-        assert await told(outbox) == []
+        assert await told(outbox) == [], "but this run does not"
+        assert await told(await opened(made, tmp_path)) == []
