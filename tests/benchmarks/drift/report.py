@@ -13,7 +13,9 @@ from tests.benchmarks.drift.measure import FOLLOWED_SAMPLES
 from tests.benchmarks.drift.peers import FAMILIES, SCORES
 from tests.benchmarks.drift.pictures import delay_figure, run_length_figure, stream_figure
 from tests.benchmarks.drift.run import HABITS, NOMINAL
+from tests.benchmarks.drift.splits import ALTERED_SAMPLES, CALIBRATION_SAMPLES
 from tests.benchmarks.drift.streams import AFTER_SAMPLES, LEAD_SAMPLES, LOSS_A_SAMPLE, USUAL
+from tests.benchmarks.drift.study import CALM_SAMPLES, CHANGED_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +55,8 @@ Model {model}, graph SHA-256 `{digest[:16]}…`; virtual microscope, all lots si
 from {results.frames:,} frames scored once, on samples that neither the networks nor any calibration shown here has seen.
 Nothing here is a claim about a real instrument.
 
-{results.splits} calibration splits: each takes 16 of 48 samples a lot to fit the judge, and draws its streams from the others.
+{results.splits} calibration splits: each takes {CALIBRATION_SAMPLES} of {CALM_SAMPLES} samples a lot to fit the judge,
+and draws its streams from the others.
 A stream is a row of samples, each of a lot drawn evenly, with {USUAL[0]} to {USUAL[1]} frames; lots are not declared unless said.
 A sample's frames come in the order they were taken, then are drawn again from the same ones
 (`tests/benchmarks/drift/streams.py` says what that does to variances). Changes come after {LEAD_SAMPLES[0]} to {LEAD_SAMPLES[1]}
@@ -227,7 +230,8 @@ def _failures(results: Results) -> str:
         )
     return "\n".join([
         *failed,
-        "- The splits share 48 samples a lot, so their run lengths are not independent, and the pooled interval is a little too narrow.",
+        f"- The splits share {CALM_SAMPLES} samples a lot: their run lengths are not independent, and the pooled interval is too narrow.",
         "- A sample's frames beyond the pool's own are drawn again: very long samples are only as rich as their first frames.",
+        f"- Events of a split share {CHANGED_SAMPLES - ALTERED_SAMPLES} changed sample(s) a lot: delays vary less than they would.",
         "- Every stream is simulated; real micrographs of the shipped model's lots hold too few samples for a run length.",
     ])  # fmt: skip
