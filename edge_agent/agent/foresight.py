@@ -8,6 +8,8 @@ from edge_agent.agent.alerting import alert_sinks
 from edge_agent.agent.broker import broker_settings
 from edge_agent.agent.compose import check_places, find_served_model, make_judge
 from edge_agent.core.errors import ConfigurationError
+from edge_agent.core.shift import Shift
+from edge_agent.drift import DriftSettings, Limits, foresee
 from edge_agent.journal import JournalView
 from edge_agent.publish import find_program
 from edge_agent.watch import list_files
@@ -15,9 +17,12 @@ from edge_agent.watch import list_files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge_agent.config import Settings
+    from edge_agent.config import Settings, StreamSettings
+    from edge_agent.drift import Calibration
 
 FIRST_NAMES = 5
+USUAL_SHIFTS = ("filament 0.25", "noise +15 %", "blur +0.5 px")
+"""What is foretold where no smallest shift is set, as far as the calibration knows them."""
 
 
 def check(settings: Settings) -> Iterator[str]:
@@ -33,6 +38,7 @@ def check(settings: Settings) -> Iterator[str]:
         members = f"{manifest.members} members, lots {', '.join(manifest.lots)}"
         yield f"stream {stream.name}: {stream.path} -> {manifest.name} version {manifest.version} ({stream.model.backend}), {members}"
         yield f"stream {stream.name}: {make_judge(stream, model, None).guarantee}"
+        yield from (f"stream {stream.name}: {line}" for line in _expected(stream, model.calibration))
     if broker := broker_settings(settings):
         yield f"events: Kafka at {broker.address}"
     else:
@@ -43,6 +49,28 @@ def check(settings: Settings) -> Iterator[str]:
     if sinks:
         yield f"alerts: told by {' and '.join(sink.name for sink in sinks)} too"
     yield f"metrics: {settings.http.listen}"
+
+
+def _expected(stream: StreamSettings, calibration: Calibration | None) -> Iterator[str]:
+    """The threshold, the run length and the delays that follow from what the lab can bear."""
+    if calibration is None:
+        return
+    drift = stream.drift
+    settings = DriftSettings(drift.false_alarms_per_month, drift.frames_per_hour)
+    limits = Limits.of(settings)
+    yield (
+        f"alarms at statistic {limits.statistic:.2f}, the decimal logarithm of {limits.frames:,.0f} frames: "
+        f"at least so many between false alarms on average, {drift.frames_per_hour:g} frames an hour"
+    )
+    shifts = (drift.smallest_shift,) if drift.smallest_shift else USUAL_SHIFTS
+    for words in shifts:
+        try:
+            yield str(foresee(calibration, settings, Shift.parse(words)))
+        except ValueError as error:
+            if drift.smallest_shift:
+                raise ConfigurationError(
+                    f"[stream {stream.name}] smallest_shift", str(error), "choose a smaller one, or calibrate the model again"
+                ) from error
 
 
 def plan(settings: Settings, *, once: bool = False) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 
 from edge_agent.config.duration import Duration
 from edge_agent.core.naming import NameRule
+from edge_agent.core.shift import Shift
 
 IMAGES = ("**/*.tif", "**/*.tiff", "**/*.png", "**/*.jpg", "**/*.jpeg", "**/*.bmp")
 """What a stream includes unless told otherwise; letter case does not matter."""
@@ -103,6 +104,13 @@ class DriftSettings(Section):
     """How many false alarms a month are bearable."""
     frames_per_hour: float = Field(default=60.0, gt=0, le=1_000_000)
     """The instrument's usual pace, which turns the line above into a threshold."""
+    smallest_shift: str | None = None
+    """The smallest change worth knowing, such as "noise +15 %", "dose -30 %" or "blur +0.5 px": `config validate` says how soon it is told."""
+
+    @field_validator("smallest_shift")
+    @classmethod
+    def _is_a_known_shift(cls, value: str | None) -> str | None:
+        return value if value is None else Shift.parse(value).words
 
 
 class StreamSettings(Section):

@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent.frames import measure
 from edge_agent.simulate import known_changes
+from edge_agent.simulate.changes import noise_of
 
 CHANGES = {(change.name, change.strength): change for change in known_changes()}
 
@@ -27,6 +28,8 @@ def test_a_change_moves_its_own_statistic_further_the_stronger_it_is(name, seen)
         "fall in brightness": ("mean", -1),
         "loss of contrast": ("log_sigma", -1),
         "loss of focus": ("log_noise", -1),
+        "rise in noise": ("log_noise", 1),
+        "loss of dose": ("mean", -1),
     }[name]
     pixels = (seen * 255).astype(np.uint8)
     strengths = [0.0, *sorted(strength for of, strength in CHANGES if of == name)]
@@ -47,3 +50,23 @@ def test_a_change_is_the_same_whatever_numbers_the_detector_counts_in(change, se
     assert twelve_bit.max() <= 4095
     np.testing.assert_allclose(twelve_bit.mean() / 4095, as_floats.mean(), atol=2e-3)
     np.testing.assert_allclose(twelve_bit.std() / 4095, as_floats.std(), rtol=0.05)
+
+
+@pytest.mark.parametrize("rise", [0.15, 0.5])
+def test_a_rise_in_noise_is_what_it_says(rise, seen):
+    before, after = (
+        measure(frame, 1.0).log_noise for frame in (seen, CHANGES["rise in noise", rise].apply(seen, np.random.default_rng(2), 1.0))
+    )
+    assert np.exp(after - before) == pytest.approx(1 + rise, rel=0.03)
+
+
+@pytest.mark.parametrize("loss", [0.3, 0.6])
+def test_a_loss_of_dose_dims_the_signal_and_its_noise_by_the_root(loss, seen):
+    shown = CHANGES["loss of dose", loss].apply(seen, np.random.default_rng(2), 1.0)
+    before, after = measure(seen, 1.0), measure(shown, 1.0)
+    assert after.mean / before.mean == pytest.approx(1 - loss, rel=0.01)
+    assert np.exp(after.log_noise - before.log_noise) == pytest.approx((1 - loss) ** 0.5, rel=0.04)
+
+
+def test_the_noise_is_estimated_as_it_is_measured(seen):
+    assert np.log(noise_of(seen)) == pytest.approx(measure(seen, 1.0).log_noise, abs=1e-3)
