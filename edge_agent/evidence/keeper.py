@@ -84,15 +84,19 @@ class EvidenceKeeper:
 
     async def run(self) -> None:
         """Make what is missing, at once and whenever woken, until cancelled."""
+        waits_for = ""
         while self._episodes:
             self._work.clear()
             try:
                 await self._thread.call(self._catch_up)
             except (EdgeAgentError, OSError, sqlite3.Error) as error:
-                log.warning("pictures of the evidence wait", reason=str(error))
+                if waits_for != str(error):
+                    log.warning("pictures of the evidence wait", reason=str(error))
+                waits_for = str(error)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._work.wait(), RETRY_S)
                 continue
+            waits_for = ""
             if not self._work.is_set():
                 self._done.set()
             await self._work.wait()

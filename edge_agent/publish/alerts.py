@@ -171,11 +171,16 @@ def _event(payload: Alert) -> Event:
 def summary(told: Alert) -> str:
     """What a person woken by the alert needs, in a few sentences."""
     name, phase = NAMES[Kind(told.kind)], Phase(told.phase)
-    onset = told.onset_path + (f" (frame {told.onset_frame_index})" if told.onset_frame_index else "")
-    sample = "" if told.onset_sample is None else f"sample {told.onset_sample}, "
+    onset = _on_one_line(told.onset_path) + (f" (frame {told.onset_frame_index})" if told.onset_frame_index else "")
+    sample = "" if told.onset_sample is None else f"sample {_on_one_line(told.onset_sample)}, "
     since = f"{sample}{onset}, {told.onset_time:%Y-%m-%d %H:%M} UTC"
     sure = "" if told.confidence is None else f" ({told.confidence:.0%} sure)"
     begin = f"{BEGINNINGS[phase]} on {told.stream} (agent {told.agent}): {name}"
     if phase is Phase.CLOSED:
         return f"{begin}, which began with {since}. {told.reason}"
     return f"{begin}{sure}, since {since}. {told.reason} What to do: {told.action}"
+
+
+def _on_one_line(name: str) -> str:
+    """A file's or sample's name as it is, but for characters that would end the line or write over it."""
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in name)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from tests.an_agent import RUN, AgentProcess, frame, until, write_frame
@@ -105,6 +106,18 @@ def test_a_command_is_told_every_alert_in_order(tmp_path: Path, mapping: Path) -
     told = [json.loads(line) for line in (tmp_path / "told").read_bytes().splitlines()]
     assert [event["id"] for event in told] == [event["id"] for event in alerts(agent)]
     assert told
+
+
+def test_a_stop_does_not_wait_for_a_command_that_hangs(tmp_path: Path, mapping: Path) -> None:
+    script = tmp_path / "hang.py"
+    script.write_text(f"import os, pathlib, time\npathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n")
+    with lab(tmp_path, mapping, f"timeout = 60\ncommand = {json.dumps([sys.executable, str(script)])}").start() as agent:
+        pid = int(
+            until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), f"the command; the agent said:\n{agent.log}")
+        )
+        until(lambda: len(agent.events("frame.scored")) == 45, "all frames, which do not wait for it")
+        assert agent.stop(12) == 0
+        until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "the command's end")
 
 
 def test_once_says_that_alerts_are_untold(tmp_path: Path, mapping: Path) -> None:
