@@ -132,6 +132,7 @@ def _delays(results: Results) -> list[Gate]:
         ours = quantile(delays(events_of(results, change)), 0.5)
         theirs, who = peer_median(results, change, score, families)
         told = f"{_frames(ours)} / {_frames(theirs)} ({who})" if who else f"{_frames(ours)}; no such peer reaches our run length"
+        told = told if change in results.events[NOMINAL] else "not measured"
         passed = None if not who or math.isnan(ours) else ours < math.inf and (theirs == math.inf or ours <= share * theirs)
         found.append(Gate(f"median delay, {change}, over {name}", f"<= {share:g} x", told, passed))
     return found

@@ -49,13 +49,13 @@ class Calm:
         frames: shown.
         at_risk: of these, shown while no episode was open.
         samples: shown.
-        opened: number of the frame, kind and reason of every episode.
+        opened: of every episode the number of the frame, the kind, the reason and the sample's true lot.
     """
 
     frames: int = 0
     at_risk: int = 0
     samples: int = 0
-    opened: list[tuple[int, str, str]] = field(default_factory=list)
+    opened: list[tuple[int, str, str, str]] = field(default_factory=list)
 
 
 def calm_run(judge: SequentialJudge, stream: Stream, library: Library) -> Calm:
@@ -67,7 +67,11 @@ def calm_run(judge: SequentialJudge, stream: Stream, library: Library) -> Calm:
         found.at_risk += standing is not DriftState.ALARM
         verdict = judge.update(observation)
         standing = verdict.state
-        found.opened += [(number, change.kind.value, change.reason) for change in _judged(verdict.changes) if change.phase is Phase.OPENED]
+        found.opened += [
+            (number, change.kind.value, change.reason, stream.lots[stream.samples[number]])
+            for change in _judged(verdict.changes)
+            if change.phase is Phase.OPENED
+        ]
     return found
 
 
@@ -77,6 +81,7 @@ class Event:
 
     Attributes:
         change: number of the first changed frame.
+        lot: true lot of the sample it came in.
         false_alarms: episodes opened before it.
         masked: a false alarm's episode was still open when the change came, so that nothing can be said of its delay.
         delay: frames from the change to the alarm, 1 for the first changed one; None for a miss.
@@ -88,6 +93,7 @@ class Event:
     """
 
     change: int
+    lot: str
     false_alarms: int = 0
     masked: bool = False
     delay: int | None = None
@@ -106,8 +112,8 @@ class Event:
 
 def follow(judge: SequentialJudge, stream: Stream, library: Library) -> Event:
     """Show a stream until its change has been told, and a little longer."""
-    found = Event(stream.change)
     begun = int(stream.samples[stream.change])
+    found = Event(stream.change, stream.lots[begun])
     standing, alarmed_in = DriftState.IN_CONTROL, None
     for number, observation in enumerate(stream.observations(library)):
         sample = int(stream.samples[number])

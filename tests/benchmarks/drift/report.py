@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from model_repo.figures import save
-from tests.benchmarks.drift.gates import TRUE_KIND, delays, events_of, gates, quantile, run_length
+from tests.benchmarks.drift.gates import TRUE_KIND, delays, events_of, gates, quantile, run_length, share_said
 from tests.benchmarks.drift.measure import FOLLOWED_SAMPLES
 from tests.benchmarks.drift.peers import FAMILIES, SCORES
 from tests.benchmarks.drift.pictures import delay_figure, run_length_figure, stream_figure
@@ -76,6 +76,7 @@ Intervals of run lengths are exact two-sided 90 % of a Poisson count.
 ![realised run length by split](drift-run-length.png)
 
 What the false alarms said: {_reasons(results)}.
+Their samples' true lots: {_lots(results)}.
 
 ## Delay
 
@@ -103,6 +104,10 @@ After {FOLLOWED_SAMPLES} more samples:
 Onset, samples from the true one, at the alarm and settled (before, same, one later, later); and episodes opened for one change:
 
 {_onsets(results)}
+
+By unseen lot:
+
+{_unseen(results)}
 
 ## Ageing
 
@@ -139,8 +144,24 @@ def _run_length_table(results: Results) -> str:
 
 def _reasons(results: Results) -> str:
     told = Counter(re.sub(r"[\d.]+ standard deviations", "so many standard deviations", reason.split(" what ")[0])
-                   for run in results.calm[NOMINAL] for _, _, reason in run["opened"])  # fmt: skip
+                   for run in results.calm[NOMINAL] for _, _, reason, _ in run["opened"])  # fmt: skip
     return "; ".join(f"{count} x “{reason}”" for reason, count in told.most_common(8)) or "there were none"
+
+
+def _lots(results: Results) -> str:
+    lots = Counter(lot for run in results.calm[NOMINAL] for *_, lot in run["opened"])
+    return ", ".join(f"{lot} {count}" for lot, count in lots.most_common(8)) or "none"
+
+
+def _unseen(results: Results) -> str:
+    events = events_of(results, "unseen lot")
+    rows = []
+    for lot in sorted({event["lot"] for event in events}):
+        these = [event for event in events if event["lot"] == lot]
+        kinds = Counter(event["kind"] or "missed" for event in these)
+        told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+        rows.append((lot, str(len(these)), share_said([event["samples"] == 0 for event in these]), _delay(delays(these)), told))
+    return _table(("lot", "events", "inside its first sample", "delay", "told"), rows)
 
 
 def _delay(found: Sequence[float]) -> str:

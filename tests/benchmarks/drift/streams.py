@@ -39,7 +39,8 @@ AFTER_SAMPLES = 40
 """After it; a detector that is silent through all of them has missed it."""
 LOSS_A_SAMPLE = 0.01
 """Share of the beam current that an ageing filament loses with each sample."""
-UNKNOWN = "unknown"
+UNRELATED = "unrelated"
+"""In place of a lot, for pictures that show none."""
 NOT_SCORED = "no visit of this kind has been scored yet"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -71,7 +72,7 @@ class Stream:
             name = f"S{sample:05d}"
             ref = FrameRef(number, f"{name}/{number:06d}.tif", 0, name, START + number * MINUTE)
             lot = self.lots[sample]
-            yield Observation(ref, frame.score, frame.statistics, TAKEN, lot if self.declared and lot != UNKNOWN else None)
+            yield Observation(ref, frame.score, frame.statistics, TAKEN, lot if self.declared else None)
 
 
 class Stage:
@@ -129,7 +130,7 @@ class Stage:
         visits = [visit for visit in visits if visit.lot == lot]
         for _ in range(after):
             parts.append(self._frames(self._one_of(visits), self._length()))
-            lots.append(UNKNOWN)
+            lots.append(lot)
         return _stream(parts, lots, changed_from)
 
     def unrelated(self, *, after: int = 4) -> Stream:
@@ -140,7 +141,7 @@ class Stage:
         changed_from = len(parts)
         for _ in range(after):
             parts.append(self._rng.choice(self._unrelated, min(self._length(), len(self._unrelated)), replace=False))
-            lots.append(UNKNOWN)
+            lots.append(UNRELATED)
         return _stream(parts, lots, changed_from)
 
     def ageing(self, samples: int = 34) -> Stream:
