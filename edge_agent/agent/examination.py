@@ -93,7 +93,8 @@ class _Trial:
             existing = await thread.call(lambda: existing_topics(broker))
         finally:
             thread.end()
-        names = (broker.topics.frames, broker.topics.alerts, broker.topics.agents, broker.topics.cursors)
+        topics = broker.topics
+        names = (topics.frames, topics.alerts, topics.agents, topics.baselines, topics.cursors)
         missing = [name for name in names if name not in existing]
         told = f", which has yet to create {', '.join(missing)}" if missing else ""
         return f"Kafka answers at {broker.address} ({broker.security_protocol}){told}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.config.duration import Duration
 from edge_agent.config.load import find_configuration, load_settings, resolve_paths
 from edge_agent.config.minimal import minimal_configuration
 from edge_agent.config.secret_files import read_secret, with_secrets
@@ -23,6 +24,7 @@ __all__ = [
     "AgentSettings",
     "AlertSettings",
     "DriftSettings",
+    "Duration",
     "HttpSettings",
     "KafkaSettings",
     "LogSettings",

@@ -163,6 +163,8 @@ class TopicSettings(Section):
     """Episodes that open, change and close."""
     agents: str = "edge.agents"
     """Life signs."""
+    baselines: str = "edge.baselines"
+    """What operators acknowledged, re-based and held."""
     cursors: str = "edge.cursors"
     """The agents' last published sequence numbers; compacted."""
 

@@ -30,6 +30,8 @@ class DriftState(StrEnum):
     UNCALIBRATED = "uncalibrated"
     IN_CONTROL = "in_control"
     ALARM = "alarm"
+    ACKNOWLEDGED = "acknowledged"
+    """In alarm still, but an operator has seen it: nobody is to be called."""
 
 
 class Phase(StrEnum):
@@ -70,6 +72,22 @@ class Observation:
     declared_lot: str | None
 
 
+class Marking(StrEnum):
+    """What an operator says of an episode; the values stand in events."""
+
+    ACKNOWLEDGED = "acknowledged"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An operator's word on an episode: it was seen and understood, or it was a false alarm."""
+
+    marking: Marking
+    who: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class EpisodeChange:
     """An episode opened, changed or closed.
@@ -84,6 +102,7 @@ class EpisodeChange:
         evidence: the frames that carry the evidence, at most 8.
         reason: one sentence a person reads: which channel left its normal range, by how much.
         action: what to do.
+        mark: an operator's word that still holds for it.
     """
 
     episode: str
@@ -95,6 +114,7 @@ class EpisodeChange:
     evidence: tuple[FrameRef, ...]
     reason: str
     action: str
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)

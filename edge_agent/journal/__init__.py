@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from edge_agent.journal import operation
 from edge_agent.journal.alerts import AlertOutbox
 from edge_agent.journal.commit import Commit, FinishedFile, FrameRecord, Outcome
 from edge_agent.journal.episodes import ScoredFrame
 from edge_agent.journal.journal import Journal
+from edge_agent.journal.lock import holder
+from edge_agent.journal.operation import Baseline, Execution, Hold, Standing, Word
 from edge_agent.journal.view import JournalStatus, JournalView, StreamStatus
 
 __all__ = [
     "AlertOutbox",
+    "Baseline",
     "Commit",
+    "Execution",
     "FinishedFile",
     "FrameRecord",
+    "Hold",
     "Journal",
     "JournalStatus",
     "JournalView",
     "Outcome",
     "ScoredFrame",
+    "Standing",
     "StreamStatus",
+    "Word",
+    "holder",
+    "operation",
 ]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.core.errors import JournalError
-from edge_agent.journal import files, frames, outbox, retention
+from edge_agent.journal import files, frames, operation, outbox, retention
 from edge_agent.journal.failures import explained, transaction
 from edge_agent.journal.lock import StateLock
 from edge_agent.journal.place import prepare
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.core.frame import Admission, FileIdentity, SettledFile
     from edge_agent.core.protocols import Clock
     from edge_agent.journal.commit import Commit
+    from edge_agent.journal.operation import Execution
 
 T = TypeVar("T")
 
@@ -192,6 +193,17 @@ class Journal:
             return outbox.last_seq(connection)
 
         return await self._write(write)
+
+    # What operators order
+
+    async def execute(self, execution: Execution) -> None:
+        """Make all that an order changes durable together; an order is carried out once."""
+        now_ns = self._clock.now_ns()
+        await self._write(lambda connection: operation.execute(connection, execution, now_ns))
+
+    async def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask one of `operation`'s questions, beside the writing thread: some look through many frames."""
+        return await asyncio.to_thread(self._ask, question)
 
     # What a publisher needs: core.Outbox
 

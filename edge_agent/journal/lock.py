@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import psutil
+
 from edge_agent.core.errors import ConfigurationError, StateLockedError
 
 if TYPE_CHECKING:
@@ -28,6 +30,18 @@ else:
 
     def _take(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def holder(state_dir: Path) -> int | None:
+    """The living process that last took the lock in `state_dir`, or None.
+
+    Asking takes no lock, so that it stands in no starting agent's way; the number may by now be another program's, never a dead one's.
+    """
+    try:
+        process = int((state_dir.expanduser() / "lock").read_bytes()[:32])
+    except (OSError, ValueError):
+        return None
+    return process if psutil.pid_exists(process) else None
 
 
 class StateLock:

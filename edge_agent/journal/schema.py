@@ -44,6 +44,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             data BLOB NOT NULL) WITHOUT ROWID""",
         "CREATE INDEX open_episode ON episode (told_at_ns) WHERE is_open",
     ),
+    (
+        """CREATE TABLE word (
+            id TEXT PRIMARY KEY, stream TEXT NOT NULL, verb TEXT NOT NULL, who NOT NULL, why NOT NULL, asked_at_ns INTEGER NOT NULL,
+            done_at_ns INTEGER NOT NULL, applied INTEGER NOT NULL, answer NOT NULL, episode TEXT, old_baseline TEXT, new_baseline TEXT,
+            samples INTEGER) WITHOUT ROWID""",
+        """CREATE TABLE baseline (
+            stream TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, made_at_ns INTEGER NOT NULL, who NOT NULL, why NOT NULL,
+            samples INTEGER NOT NULL, PRIMARY KEY (stream, id)) WITHOUT ROWID""",
+        """CREATE TABLE standing (
+            stream TEXT PRIMARY KEY, baseline TEXT, since_seq INTEGER NOT NULL, provisional INTEGER NOT NULL, hold TEXT) WITHOUT ROWID""",
+        # a re-base reads a stream's frames since the change, not the retention time's
+        "CREATE INDEX frame_in_order ON frame (stream, seq)",
+    ),
 )
 """Step n leads from schema version n to n + 1. A released step is never edited."""
 VERSION = len(MIGRATIONS)

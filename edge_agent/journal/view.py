@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge_agent.core.errors import JournalError
-from edge_agent.journal import episodes, files, outbox
+from edge_agent.journal import episodes, files, operation, outbox
 from edge_agent.journal.failures import explained
 from edge_agent.journal.journal import FILE_NAME, connect_read_only
 from edge_agent.journal.schema import VERSION, check
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edge_agent.core.frame import FileIdentity
     from edge_agent.journal.episodes import Evidence
+    from edge_agent.journal.operation import Standing
 
 T = TypeVar("T")
 FRAME = "data, seq, recorded_at_ns, field_entropy"
@@ -37,6 +38,7 @@ class StreamStatus:
         outcomes: finished files by outcome, within the retention time.
         frames: scored frames, within the retention time.
         last_frame_time_ns: when the newest frame was committed, nanoseconds since the epoch; None without one.
+        standing: how it stands by its operators' orders.
     """
 
     stream: str
@@ -45,6 +47,7 @@ class StreamStatus:
     outcomes: dict[str, int]
     frames: int
     last_frame_time_ns: int | None
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,10 @@ class JournalView:
             self._directory = (stream, directory)
         return self._names.get(name) == (file.size, file.mtime_ns)
 
+    def look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask one of `operation`'s questions."""
+        return self._ask(question)
+
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         with explained(self._path), closing(connect_read_only(self._path)) as connection:
             version = check(connection, self._path)
@@ -168,4 +175,5 @@ def _stream_status(connection: sqlite3.Connection, stream: str) -> StreamStatus:
         outcomes=dict(outcomes),
         frames=number("SELECT count(*) FROM frame WHERE stream = ?") or 0,
         last_frame_time_ns=number("SELECT max(recorded_at_ns) FROM (SELECT * FROM frame WHERE stream = ? ORDER BY rowid DESC LIMIT 1)"),
+        standing=operation.standing(connection, stream),
     )

@@ -12,7 +12,7 @@ from edge_agent.publish.payload import Number, StreamPayload, Text, Time, utc
 if TYPE_CHECKING:
     from edge_agent.core.event import Event
     from edge_agent.core.prediction import ModelIdentity
-    from edge_agent.core.verdict import EpisodeChange
+    from edge_agent.core.verdict import EpisodeChange, Mark
     from edge_agent.publish.frames import Origin
 
 TOPIC = "edge.alerts"
@@ -84,17 +84,40 @@ class Alert(StreamPayload):
     """Where the strip of evidence frames will be, relative to the state directory; null when none is made."""
     local_map: Text | None = None
     """Where the map over one evidence frame will be, relative to the state directory; null when the model serves no maps."""
+    operator_marking: Text | None = None
+    """acknowledged, or wrong for a false alarm, while that holds; null when nobody has said so or the kind has changed since."""
+    operator: Text | None = None
+    """Who said so."""
+    operator_reason: Text | None = None
+    """And why."""
 
 
 def alert_abandoned(told: dict[str, Any], now_ns: int) -> Event:
     """The end of an episode whose judge was replaced while it was open; `told` is the data of its newest event."""
-    changes = {
-        "emitted_at": utc(now_ns),
-        "phase": Phase.CLOSED.value,
-        "revision": told["revision"] + 1,
-        "reason": "Closed because the model, its calibration or the stream's configuration was replaced while it was open.",
-    }
-    return _event(Alert.model_validate({**told, **changes}))
+    reason = "Closed because the model, its calibration or the stream's configuration was replaced while it was open."
+    return _told_again(told, now_ns, Phase.CLOSED, reason=reason)
+
+
+def alert_rebased(told: dict[str, Any], now_ns: int, who: str, why: str) -> Event:
+    """The end of an episode whose condition `who` made the usual one; `told` as for `alert_abandoned`."""
+    return _told_again(told, now_ns, Phase.CLOSED, reason=f"Closed because {who} replaced the baseline: {why}")
+
+
+def alert_marked(told: dict[str, Any], now_ns: int, mark: Mark) -> Event:
+    """The same episode with an operator's word on it: closed again when it was, and updated otherwise."""
+    phase = Phase.CLOSED if told["phase"] == Phase.CLOSED else Phase.UPDATED
+    return _told_again(told, now_ns, phase, **_mark(mark))
+
+
+def _told_again(told: dict[str, Any], now_ns: int, phase: Phase, **changes: object) -> Event:
+    again = {"emitted_at": utc(now_ns), "phase": phase.value, "revision": told["revision"] + 1, **changes}
+    return _event(Alert.model_validate({**told, **again}))
+
+
+def _mark(mark: Mark | None) -> dict[str, str | None]:
+    if mark is None:
+        return {"operator_marking": None, "operator": None, "operator_reason": None}
+    return {"operator_marking": mark.marking.value, "operator": mark.who, "operator_reason": mark.why}
 
 
 def alert(origin: Origin, change: EpisodeChange, model: ModelIdentity, pictures: frozenset[str] = frozenset()) -> Event:
@@ -128,7 +151,7 @@ def alert(origin: Origin, change: EpisodeChange, model: ModelIdentity, pictures:
             evidence_dir=place if pictures else None,
             strip=f"{place}/{STRIP}" if STRIP in pictures else None,
             local_map=f"{place}/{LOCAL_MAP}" if LOCAL_MAP in pictures else None,
-        )
+        ).model_copy(update=_mark(change.mark))
     )
 
 
@@ -162,10 +185,15 @@ def alert_test(agent: str, stream: str, now_ns: int) -> Event:
 
 
 def _event(payload: Alert) -> Event:
-    told = payload.model_copy(update={"summary": summary(payload)})
+    told = payload.model_copy(update={"summary": summary(payload) + _said(payload)})
     kind = TYPES[Phase(told.phase)]
     event_id = derived_id(told.agent, told.stream, told.episode, told.model_digest, kind, told.revision)
     return make_event(event_id, kind, TOPIC, told, told.stream)
+
+
+def _said(told: Alert) -> str:
+    """An operator's word on it, after everything else."""
+    return "" if told.operator_marking is None else f" Marked {told.operator_marking} by {told.operator}: {told.operator_reason}"
 
 
 def summary(told: Alert) -> str:

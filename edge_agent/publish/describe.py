@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent import __version__
 from edge_agent.core.verdict import Phase
-from edge_agent.publish import agents, alerts, frames
+from edge_agent.publish import agents, alerts, frames, operators
 
 if TYPE_CHECKING:
     from edge_agent.publish.payload import Payload
@@ -30,6 +30,10 @@ PAYLOADS: dict[str, dict[str, type[Payload]]] = {
         agents.HEARTBEAT: agents.AgentHeartbeat,
         agents.STOPPED: agents.AgentStopped,
     },
+    operators.TOPIC: {
+        operators.BASELINE: operators.BaselineChanged,
+        operators.HOLD: operators.HoldChanged,
+    },
 }
 """Every event type by topic, with the model of its data."""
 
@@ -42,6 +46,7 @@ TOPICS = {
     frames.TOPIC: "Every frame that was scored, and every file that could not be.",
     alerts.TOPIC: "Episodes that open, change and close.",
     agents.TOPIC: "Life signs.",
+    operators.TOPIC: "What operators ordered of a stream's baseline and predictions, and what became of a provisional baseline.",
 }
 
 

@@ -89,7 +89,9 @@ class FrameScored(FilePayload):
     p_value: Number
     """Conformal p-value of the distance within the predicted lot; null without a calibration, and where members are left out."""
     referred: bool
-    """Whether a person should decide this frame; always where frames are referred at all and members are left out."""
+    """Whether a person should decide this frame; always where predictions are held, and where frames are referred and members left out."""
+    held: bool = False
+    """Whether an operator holds this stream's predictions: scored, but none to be relied on until released."""
     members_answering: int
     """Ensemble members the score is made of; with fewer than expected it is not comparable with the calibration."""
     members_expected: int
@@ -103,7 +105,7 @@ class FrameScored(FilePayload):
     drift_threshold: Number
     """The value at which it alarms; null when uncalibrated."""
     drift_state: Text
-    """uncalibrated, in_control or alarm."""
+    """uncalibrated, in_control, alarm, or acknowledged: in alarm still, and an operator knows."""
     stratum: Text | None = None
     """The settings the frame was judged at: detector, voltage, octaves of magnification and dwell time; null when the file says none."""
     not_judged: Text | None = None
@@ -217,7 +219,14 @@ def _state(origin: Origin) -> str:
 
 
 def frame_scored(
-    origin: Origin, frame: Frame, observation: Observation, prediction: Prediction, verdict: Verdict, *, read_s: float | None
+    origin: Origin,
+    frame: Frame,
+    observation: Observation,
+    prediction: Prediction,
+    verdict: Verdict,
+    *,
+    read_s: float | None,
+    held: bool = False,
 ) -> Event:
     """A frame's score and the judge's conclusion; its kept record too."""
     score, statistics, acquisition, model = observation.score, observation.statistics, observation.acquisition, prediction.model
@@ -237,7 +246,8 @@ def frame_scored(
         "distance": score.distance,
         "distance_kind": prediction.distance_kind,
         "p_value": score.p_value,
-        "referred": score.referred,
+        "referred": score.referred or held,
+        "held": held,
         "members_answering": score.members_answering,
         "members_expected": prediction.members_expected,
         "members_missing": score.members_missing,

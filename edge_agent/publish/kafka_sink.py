@@ -49,6 +49,7 @@ class KafkaSink:
             "edge.frames": settings.topics.frames,
             "edge.alerts": settings.topics.alerts,
             "edge.agents": settings.topics.agents,
+            "edge.baselines": settings.topics.baselines,
         }
         self._thread = OwnThread("kafka")
         self._producer: Any = None

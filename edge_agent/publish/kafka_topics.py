@@ -29,6 +29,7 @@ def wanted_topics(settings: KafkaSettings) -> dict[str, dict[str, Any]]:
         names.frames: dict(spread),
         names.alerts: dict(spread),
         names.agents: dict(spread),
+        names.baselines: dict(spread),
         names.cursors: {"num_partitions": 1, "replication_factor": settings.replication_factor, "configs": COMPACTED},
     }
 

@@ -17,7 +17,7 @@ from edge_agent.core.errors import FrameRejectedError
 from edge_agent.core.event import Event, OutboxRow
 from edge_agent.core.frame import Acquisition, AcquisitionStatistics, FileIdentity, Frame
 from edge_agent.core.prediction import ModelIdentity, Prediction, Score
-from edge_agent.core.verdict import DriftState, EpisodeChange, FrameRef, Kind, Observation, Phase, Verdict
+from edge_agent.core.verdict import DriftState, EpisodeChange, FrameRef, Kind, Mark, Marking, Observation, Phase, Verdict
 from edge_agent.publish import (
     KafkaSettings,
     Origin,
@@ -25,9 +25,13 @@ from edge_agent.publish import (
     agent_started,
     agent_stopped,
     alert,
+    alert_marked,
+    alert_rebased,
+    baseline_changed,
     frame_companion,
     frame_quarantined,
     frame_scored,
+    hold_changed,
 )
 from edge_agent.publish.cloudevent import binary_headers, structured
 from edge_agent.publish.describe import PAYLOADS, SCHEMAS, documents
@@ -44,6 +48,7 @@ def scored(
     acquisition: Acquisition | None = None,
     statistic: float | None = 1.5,
     distance_kind: str = "mahalanobis",
+    held: bool = False,
     **frame: Any,
 ) -> Event:
     statistics = AcquisitionStatistics(0.5, -1.0, -4.0, -2.0, 0.0, 0.01)
@@ -64,7 +69,7 @@ def scored(
     observation = Observation(ref, made, statistics, acquisition or Acquisition(detector="InLens", extra={"AP_WD": "5 mm"}), None)
     prediction = Prediction(np.ones((1, 5, 3), np.float32), np.ones((1, 5), np.float32), (1, 1), ("a", "b", "c"), MODEL, 5, 0.0123)
     prediction = dataclasses.replace(prediction, distance_kind=distance_kind)
-    return frame_scored(origin, taken, observation, prediction, Verdict(statistic, None, DriftState.UNCALIBRATED), read_s=0.004)
+    return frame_scored(origin, taken, observation, prediction, Verdict(statistic, None, DriftState.UNCALIBRATED), read_s=0.004, held=held)
 
 
 def change(phase: Phase = Phase.OPENED, revision: int = 0, **fields: Any) -> EpisodeChange:
@@ -95,7 +100,14 @@ EVENTS = {
     "edge.agent.started.v1": agent_started("pc7", 10**9, "one false alarm a month"),
     "edge.agent.heartbeat.v1": agent_heartbeat("pc7", "sem", 10**9, "ok", ""),
     "edge.agent.stopped.v1": agent_stopped("pc7", 10**9, "asked to"),
-}
+    "edge.baseline.changed.v1": baseline_changed(
+        "pc7", "sem", 10**9, order_id="f" * 32, change="rebased", operator="A. Curie", reason="a new filament",
+        baselines=("a" * 16, "b" * 16), samples=24, provisional=True, episode="e1",
+    ),
+    "edge.hold.changed.v1": hold_changed(
+        "pc7", "sem", 10**9, order_id="f" * 32, held=True, operator="A. Curie", reason="an unseen lot", until_ns=2 * 10**9
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", EVENTS)
@@ -120,7 +132,7 @@ def test_every_event_is_flat_and_as_its_schema_says(kind: str) -> None:
 def test_events_kept_from_the_first_release_are_still_what_the_schema_says() -> None:
     schema = json.loads((SCHEMAS / "edge.frame.scored.v1.json").read_text(encoding="utf-8"))
     data = json.loads(scored().data)
-    added = {name: data.pop(name) for name in ("distance_kind", "members_missing", "members_stale", "stratum", "not_judged")}
+    added = {name: data.pop(name) for name in ("distance_kind", "members_missing", "members_stale", "stratum", "not_judged", "held")}
     jsonschema.validate(data, schema, format_checker=jsonschema.FormatChecker())
     assert set(schema["required"]) == set(data)
     assert {name: schema["properties"][name]["default"] for name in added} == {
@@ -129,6 +141,7 @@ def test_events_kept_from_the_first_release_are_still_what_the_schema_says() -> 
         "members_stale": [],
         "stratum": None,
         "not_judged": None,
+        "held": False,
     }
 
 
@@ -252,3 +265,25 @@ def test_a_password_is_never_shown() -> None:
     settings = KafkaSettings("pc7", ("b:9092",), sasl_username="u", sasl_password="hunter2")
     assert "hunter2" not in repr(settings)
     assert settings.connection("x")["sasl_plain_password"] == "hunter2"
+
+
+def test_an_operators_word_on_an_episode_is_told_as_its_next_revision() -> None:
+    told = json.loads(alert(ORIGIN, change(), MODEL).data)
+    mark = Mark(Marking.ACKNOWLEDGED, "A. Curie", "the new filament")
+    marked = alert_marked(told, 5 * 10**9, mark)
+    data = json.loads(marked.data)
+    assert (marked.type, data["revision"], data["kind"]) == ("edge.alert.updated.v1", 1, told["kind"])
+    assert (data["operator_marking"], data["operator"], data["operator_reason"]) == ("acknowledged", "A. Curie", "the new filament")
+    assert data["summary"].endswith("Marked acknowledged by A. Curie: the new filament")
+    over = json.loads(alert(ORIGIN, change(Phase.CLOSED, 2, mark=mark), MODEL).data)
+    assert over["operator"] == "A. Curie"
+    wrong = alert_marked(over, 6 * 10**9, Mark(Marking.WRONG, "A. Curie", "a blanked beam"))
+    assert (wrong.type, json.loads(wrong.data)["revision"]) == ("edge.alert.closed.v1", 3), "what is over is not opened again"
+    rebased = alert_rebased(told, 7 * 10**9, "A. Curie", "usual now")
+    assert rebased.type == "edge.alert.closed.v1"
+    assert "A. Curie replaced the baseline: usual now" in json.loads(rebased.data)["reason"]
+
+
+def test_a_held_frame_is_referred_whatever_its_score_says() -> None:
+    assert [json.loads(one.data)["referred"] for one in (scored(), scored(held=True))] == [False, True]
+    assert json.loads(scored(held=True).data)["held"] is True
