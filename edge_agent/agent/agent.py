@@ -96,7 +96,7 @@ class Agent:
 
     def _say_hello(self, parts: Parts) -> None:
         for line in parts.lines:
-            log.info("stream", name=line.name, folder=str(line.root), guarantee=line.judge.guarantee)
+            log.info("stream", name=line.name, folder=str(line.root), guarantee=line.guarantee)
         parts.watchdog.ready(f"watching {', '.join(line.name for line in parts.lines)}")
         log.info("running", version=__version__, metrics=self.url, state_dir=str(self.settings.agent.place))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from edge_agent.core.errors import ConfigurationError, ModelError
 from edge_agent.core.naming import NameRule
 from edge_agent.drift import Calibration, DriftSettings, SequentialJudge, load_calibration
 from edge_agent.frames import DecoderPool, completeness
-from edge_agent.pipeline import StreamLine
+from edge_agent.pipeline import Desk, StreamLine
 from edge_agent.publish import JsonLinesSink, KafkaSink
 from edge_agent.uncertainty import referral_threshold, referral_threshold_for_risk
 from edge_agent.watch import FolderWatcher, WatchSettings
@@ -22,6 +22,7 @@ from edge_agent.watch import FolderWatcher, WatchSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_agent.agent.stands import Stands
     from edge_agent.config import Settings, StreamSettings
     from edge_agent.core.protocols import Admissions, Clock, EventSink, FrameReader, KnownFiles, Predictor
     from edge_agent.core.telemetry import Telemetry
@@ -159,8 +160,16 @@ class Predictors:
         return {f"{predictor.model.name} at {url}": predictor for (_, _, url), predictor in self._made.items() if url}
 
 
-def make_line(stream: StreamSettings, model: ServedModel, predictor: Predictor, reader: FrameReader, state: str | None) -> StreamLine:
-    """The stream's line through the pipeline."""
+def make_line(
+    stream: StreamSettings,
+    model: ServedModel,
+    predictor: Predictor,
+    reader: FrameReader,
+    state: str | None,
+    stands: Stands | None = None,
+) -> StreamLine:
+    """The stream's line through the pipeline, under the baseline that an operator put in force, if any."""
+    calibration = stands.calibration if stands else model.calibration
     return StreamLine(
         name=stream.name,
         root=stream.path,
@@ -168,9 +177,12 @@ def make_line(stream: StreamSettings, model: ServedModel, predictor: Predictor, 
         lot=NameRule.parse(stream.lot),
         reader=reader,
         predictor=predictor,
-        judge=make_judge(stream, model, state),
+        judge=make_judge(stream, replace(model, calibration=calibration), state),
         referral_threshold=model.referral_threshold,
         calibration_distances=model.calibration.distances if model.calibration else None,
+        calibration=model.calibration,
+        make_judge=lambda baseline: make_judge(stream, replace(model, calibration=baseline), None),
+        desk=stands.desk if stands else Desk(),
     )
 
 

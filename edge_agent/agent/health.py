@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge_agent.agent.alerting import Told
-    from edge_agent.core.protocols import Judge, Predictor
-    from edge_agent.pipeline import Pipeline
+    from edge_agent.core.protocols import Predictor
+    from edge_agent.pipeline import Pipeline, StreamLine
     from edge_agent.publish import Publisher
     from edge_agent.watch import FolderWatcher
 
@@ -29,14 +29,14 @@ class Health:
         publisher: Publisher,
         watchers: Sequence[FolderWatcher],
         predictors: Mapping[str, Predictor],
-        judges: Mapping[str, Judge],
+        lines: Sequence[StreamLine],
         told: Sequence[Told] = (),
     ) -> None:
         self._pipeline = pipeline
         self._publisher = publisher
         self._watchers = watchers
         self._predictors = predictors
-        self._judges = judges
+        self._lines = lines
         self._told = told
         self.models = dict.fromkeys(predictors, "it has not been asked yet")
 
@@ -49,9 +49,11 @@ class Health:
         for name, reason in self.models.items():
             lacks = self._predictors[name].degradation
             parts[f"model {name}"] = PartState("unready", reason) if reason else PartState("degraded" if lacks else "ok", lacks)
-        for stream, judge in self._judges.items():
-            if judge.degradation:
-                parts[f"ensemble of {stream}"] = PartState("degraded", judge.degradation)
+        for line in self._lines:
+            if line.judge.degradation:
+                parts[f"ensemble of {line.name}"] = PartState("degraded", line.judge.degradation)
+            if line.desk.hold is not None:
+                parts[f"predictions of {line.name}"] = PartState("ok", f"held by {line.desk.hold.who}: {line.desk.hold.why}")
         for name, reason in self._pipeline.waiting_for.items():
             parts[name] = PartState("unready", reason)
         parts.setdefault("journal", PartState("ok"))

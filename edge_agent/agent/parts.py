@@ -9,10 +9,11 @@ from edge_agent import __version__
 from edge_agent.agent.alerting import alert_sinks, tell_of_alerts
 from edge_agent.agent.compose import Predictors, find_served_model, make_line, make_reader, make_sink, make_watcher
 from edge_agent.agent.health import Health
+from edge_agent.agent.stands import stands_by
 from edge_agent.evidence import EvidenceKeeper, Source
 from edge_agent.journal import Journal
 from edge_agent.observe import HealthServer, Metrics, Watchdog
-from edge_agent.pipeline import Pipeline
+from edge_agent.pipeline import Orders, Pipeline
 from edge_agent.publish import ALERT_TYPES, Publisher
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Parts:
     @property
     def guarantee(self) -> str:
         """What false-alarm rate the judges promise, or why they cannot."""
-        return " ".join(sorted({line.judge.guarantee for line in self.lines}))
+        return " ".join(sorted({line.guarantee for line in self.lines}))
 
     def wake(self) -> None:
         """Say that something beside frames was committed: whoever is told of events has a look."""
@@ -83,9 +84,10 @@ async def assemble(
         model = models[stream.name]
         reader = make_reader(settings, stream)
         release.push_async_callback(reader.close)
-        line = make_line(stream, model, predictors.of(stream, model), reader, await journal.drift_state(stream.name))
+        stands = await stands_by(journal, stream.name, model.calibration)
+        line = make_line(stream, model, predictors.of(stream, model), reader, await journal.drift_state(stream.name), stands)
         metrics.model(stream.name, model.manifest.name, model.manifest.version, model.manifest.onnx.sha256)
-        metrics.open_episodes(stream.name, line.judge.open_kinds)
+        metrics.open_episodes(stream.name, line.desk.calling(line.judge.open_kinds))
         lines.append(replace(line, pictures=evidence.promised(stream.name)))
     for predictor in predictors.named.values():
         release.push_async_callback(predictor.stop)
@@ -98,12 +100,13 @@ async def assemble(
         if on_event is not None:
             on_event(event)
 
-    pipeline = Pipeline(settings.agent.name, lines, journal, clock, metrics, publisher.wake, on_committed, settings.agent.decoders)
+    readers, orders = settings.agent.decoders, Orders(settings.agent.place)
+    pipeline = Pipeline(settings.agent.name, lines, journal, clock, metrics, publisher.wake, on_committed, readers, orders)
     watchers = tuple(
         make_watcher(stream, once=once, known=journal, admissions=pipeline, clock=clock, telemetry=metrics) for stream in settings.stream
     )
     watchdog = Watchdog(clock)
-    health = Health(pipeline, publisher, watchers, predictors.named, {line.name: line.judge for line in lines}, told)
+    health = Health(pipeline, publisher, watchers, predictors.named, lines, told)
     server = HealthServer(settings.http, metrics, health.parts, watchdog)
     await server.start()
     release.push_async_callback(server.close)

@@ -12,8 +12,10 @@ Everything before step 7 is a pure function of file content, model and drift sta
 
 from __future__ import annotations
 
+from edge_agent.pipeline.desk import Desk
 from edge_agent.pipeline.line import StreamLine
+from edge_agent.pipeline.orders import Order, Orders
 from edge_agent.pipeline.past import ReadFile, read_files
 from edge_agent.pipeline.pipeline import Pipeline
 
-__all__ = ["Pipeline", "ReadFile", "StreamLine", "read_files"]
+__all__ = ["Desk", "Order", "Orders", "Pipeline", "ReadFile", "StreamLine", "read_files"]

@@ -86,6 +86,8 @@ class Carrier:
         self._fed_up_to = 0
         self._under_way: dict[int, Job] = {}
         self._waits = {"read": "", "predict": ""}
+        self.judging = asyncio.Lock()
+        """Held from judging frames to their commit: whoever else changes what the line is judged by takes it."""
 
     async def run(self) -> None:
         """Carry frames until cancelled; nothing that was admitted is lost by that."""
@@ -245,7 +247,8 @@ class Carrier:
             jobs: list[Job] = []
             while self._in_order and self._in_order[0].done and len(jobs) < FILES_A_COMMIT:
                 jobs.append(self._in_order.popleft())
-            await self._commit(jobs)
+            async with self.judging:
+                await self._commit(jobs)
 
     async def _commit(self, jobs: list[Job]) -> None:
         around = self._around

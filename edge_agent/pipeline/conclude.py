@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JudgedFrame:
-    """One frame's score and verdict, for the metrics."""
+    """One frame's score and verdict, and whether its prediction is held, for the metrics."""
 
     observation: Observation
     verdict: Verdict
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,13 @@ def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
     judged: list[JudgedFrame] = []
     for frame, prediction in zip(job.frames[job.known_frames :], job.predictions, strict=True):
         observation = observe(job, frame, prediction)
-        verdict = job.line.judge.update(observation)
-        scored = frame_scored(origin, frame, observation, prediction, verdict, read_s=job.read_s)
+        verdict = job.line.desk.heed(job.line.judge.update(observation))
+        held = job.line.desk.is_held(now_ns)
+        scored = frame_scored(origin, frame, observation, prediction, verdict, read_s=job.read_s, held=held)
         events.append(scored)
         events += [alert(origin, change, prediction.model, job.line.pictures) for change in verdict.changes]
         records.append(FrameRecord(frame.frame_index, frame.content_hash, scored.id, scored.data, observation.score.field_entropy))
-        judged.append(JudgedFrame(observation, verdict))
+        judged.append(JudgedFrame(observation, verdict, held))
     outcome = Outcome.SCORED if records else Outcome.REPEAT
     return Conclusion(FinishedFile(admission, outcome, job.generation, frames=tuple(records)), tuple(events), tuple(judged))
 

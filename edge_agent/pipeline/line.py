@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge_agent.pipeline.desk import Desk
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge_agent.core.calibration_scores import CalibrationScores
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
     from edge_agent.core.naming import NameRule
     from edge_agent.core.prediction import Prediction
     from edge_agent.core.protocols import FrameReader, Judge, Predictor
+    from edge_agent.drift import Calibration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamLine:
-    """What the pipeline needs of one stream.
+    """What the pipeline needs of one stream; only an operator's order changes anything in it.
 
     Attributes:
         name: the stream's name.
@@ -29,8 +32,12 @@ class StreamLine:
         predictor: answers its frames; streams may share one.
         judge: its drift detector.
         referral_threshold: entropy, nats, above which a frame is referred; None never refers.
-        calibration_distances: each lot's calibration distances, for p-values; None without a calibration.
+        calibration_distances: each lot's calibration distances, for p-values; None without a calibration. A re-base leaves them: it says
+            what is usual now, not that the network knows it.
         pictures: names of the files that will be made of an episode's evidence.
+        calibration: the model's, which every re-base starts from; None without one.
+        make_judge: makes a fresh judge for a baseline; None where the judge cannot be replaced.
+        desk: what operators have said of the stream.
     """
 
     name: str
@@ -43,6 +50,18 @@ class StreamLine:
     referral_threshold: float | None
     calibration_distances: Mapping[str, CalibrationScores] | None
     pictures: frozenset[str] = frozenset()
+    calibration: Calibration | None = None
+    make_judge: Callable[[Calibration], Judge] | None = None
+    desk: Desk = field(default_factory=Desk)
+
+    @property
+    def guarantee(self) -> str:
+        """What false-alarm rate is promised, or why none can be, and by which baseline if an operator made it."""
+        standing = self.desk.standing
+        if standing is None or standing.baseline is None:
+            return self.judge.guarantee
+        provisional = ", provisional until further samples confirm it" if standing.provisional else ""
+        return f"{self.judge.guarantee} That is by the re-based baseline {standing.baseline}{provisional}."
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import structlog
 
 from edge_agent.core.errors import JournalFullError
 from edge_agent.pipeline.carrier import Carrier
+from edge_agent.pipeline.operators import Operators
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from edge_agent.core.frame import FileIdentity, SettledFile
     from edge_agent.core.protocols import Clock
     from edge_agent.core.telemetry import Telemetry
-    from edge_agent.journal import Journal
+    from edge_agent.journal import Execution, Journal
     from edge_agent.pipeline.conclude import Conclusion
     from edge_agent.pipeline.line import Job, StreamLine
+    from edge_agent.pipeline.orders import Orders
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -40,6 +42,7 @@ class Pipeline:
         wake_publisher: called when new events are committed.
         on_event: called with every event once it is committed.
         readers: files of a stream that are decoded at a time.
+        orders: where operators leave orders; None takes none.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Pipeline:
         wake_publisher: Callable[[], None],
         on_event: Callable[[Event], None] | None = None,
         readers: int = 1,
+        orders: Orders | None = None,
     ) -> None:
         self.agent = agent
         self.journal = journal
@@ -60,11 +64,17 @@ class Pipeline:
         self._wake_publisher = wake_publisher
         self._on_event = on_event
         self._carriers = {line.name: Carrier(line, self, readers) for line in lines}
+        held = {line.name: (line, self._carriers[line.name].judging) for line in lines}
+        self._operators = None if orders is None else Operators(orders, held, self)
         self._journal_waits_for = ""
 
     async def run(self) -> None:
-        """Carry frames until cancelled; nothing that was admitted is lost by that."""
+        """Carry frames until cancelled; nothing that was admitted is lost by that. Orders that wait come before the first frame."""
+        if self._operators is not None:
+            await self._operators.attend()
         async with asyncio.TaskGroup() as tasks:
+            if self._operators is not None:
+                tasks.create_task(self._operators.run())
             for carrier in self._carriers.values():
                 tasks.create_task(carrier.run())
 
@@ -98,7 +108,7 @@ class Pipeline:
         """Journal that stock was taken."""
         await self.insist(lambda: self.journal.begin(stream))
 
-    # What the carriers call
+    # What the carriers and operators' orders call
 
     def now_ns(self) -> int:
         """The time, nanoseconds since the epoch."""
@@ -123,9 +133,16 @@ class Pipeline:
         self._wake_publisher()
         for job, conclusion in concluded:
             self._tell(job, conclusion)
-        self.telemetry.open_episodes(line.name, line.judge.open_kinds)
+        self.telemetry.open_episodes(line.name, line.desk.calling(line.judge.open_kinds))
         for stage in ("read", "predict", "judge"):
             self.telemetry.queue_length(stage, sum(carrier.queues[stage] for carrier in self._carriers.values()))
+
+    def told(self, execution: Execution) -> None:
+        """Listeners hear of an order once it is durable."""
+        self._wake_publisher()
+        if self._on_event is not None:
+            for event in execution.events:
+                self._on_event(event)
 
     def _tell(self, job: Job, conclusion: Conclusion) -> None:
         stream, file = job.line.name, job.admission.file
@@ -141,7 +158,7 @@ class Pipeline:
                 at_s=judged.observation.ref.at.timestamp(),
                 entropy=score.entropy,
                 mutual_information=score.mutual_information if score.members_answering > 1 else None,
-                referred=score.referred,
+                referred=score.referred or judged.held,
             )
             self.telemetry.members(stream, score.members_answering, len(score.members_missing), len(score.members_stale))
             self.telemetry.drift(stream, verdict.statistic, verdict.threshold, verdict.state)

@@ -15,8 +15,8 @@ def health(*, predictor: str = "", judge: str = "") -> Health:
     pipeline: Any = SimpleNamespace(waiting_for={})
     publisher: Any = SimpleNamespace(state=SimpleNamespace(ok=True, reason=""))
     predictors: dict[str, Any] = {"tiny": SimpleNamespace(degradation=predictor)}
-    judges: dict[str, Any] = {"sem": SimpleNamespace(degradation=judge)}
-    made = Health(pipeline, publisher, [], predictors, judges)
+    line: Any = SimpleNamespace(name="sem", judge=SimpleNamespace(degradation=judge), desk=SimpleNamespace(hold=None))
+    made = Health(pipeline, publisher, [], predictors, [line])
     made.models["tiny"] = ""
     return made
 

@@ -1,0 +1,357 @@
+"""Operators' orders against the real journal: carried out once, in one transaction, and heeded by every later frame."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import asynccontextmanager
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from edge_agent.core.frame import Acquisition, FileIdentity, Frame, SettledFile, SettleOutcome
+from edge_agent.core.naming import NameRule
+from edge_agent.core.prediction import ModelIdentity, Prediction
+from edge_agent.core.telemetry import NoTelemetry
+from edge_agent.core.verdict import DriftState
+from edge_agent.drift import Calibration, SequentialJudge
+from edge_agent.journal import Commit, Execution, FinishedFile, FrameRecord, Journal, Outcome, operation
+from edge_agent.pipeline import Desk, Order, Orders, StreamLine
+from edge_agent.pipeline.operators import Operators
+from edge_agent.publish import Origin, alert, frame_scored
+from tests.streams import FILAMENT, NOTHING, Stage, calibration
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from edge_agent.core.verdict import Observation
+
+S = "sem"
+MODEL = ModelIdentity("fake", "1", "0" * 64)
+SEVERE = tuple(3 * shift for shift in FILAMENT)
+WHO = {"who": "A. Curie", "why": "the new filament"}
+
+
+@lru_cache(maxsize=1)
+def fitted() -> Calibration:
+    return calibration()
+
+
+class Bench:
+    """A stream's line, its journal and its operators, without reader and model: frames come scored."""
+
+    agent = "pc7"
+    telemetry = NoTelemetry()
+
+    def __init__(self, journal: Journal, folder: Path, desk: Desk, judge: SequentialJudge) -> None:
+        self.journal = journal
+        self.orders = Orders(folder)
+        none: Any = None
+        rule = NameRule("none")
+        self.line = StreamLine(
+            S, folder, rule, rule, none, none, judge, None, None, calibration=fitted(), make_judge=SequentialJudge, desk=desk
+        )
+        self.operators = Operators(self.orders, {S: (self.line, asyncio.Lock())}, self)
+        self.at_ns = 10**18
+        self._asked = 0
+
+    def now_ns(self) -> int:
+        self.at_ns += 1_000_000
+        return self.at_ns
+
+    async def insist(self, write: Callable[[], Awaitable[Any]]) -> Any:
+        return await write()
+
+    def told(self, execution: Execution) -> None: ...
+
+    async def feed(self, observations: Sequence[Observation]) -> list[dict[str, Any]]:
+        """Judge and commit frames as a carrier does, and return what their events tell."""
+        files = [SettledFile(FileIdentity(S, one.ref.path, 1, 1), SettleOutcome.COMPLETE, 7) for one in observations]
+        done, events = [], []
+        for admission, one in zip(await self.journal.admit(files), observations, strict=True):
+            origin = Origin(self.agent, admission.file, 0, 7, self.now_ns())
+            verdict = self.line.desk.heed(self.line.judge.update(one))
+            frame = Frame(np.zeros((1, 1), np.uint8), 255.0, 0, 1, "c" * 64, Acquisition(), one.statistics)
+            prediction = Prediction(np.ones((1, 5, 2), np.float32), np.ones((1, 5), np.float32), (1, 1), ("ebc", "powder"), MODEL, 5, 0.0)
+            held = self.line.desk.is_held(origin.now_ns)
+            scored = frame_scored(origin, frame, one, prediction, verdict, read_s=None, held=held)
+            events += [scored, *(alert(origin, change, MODEL) for change in verdict.changes)]
+            done.append(FinishedFile(admission, Outcome.SCORED, 0, (FrameRecord(0, "c" * 64, scored.id, scored.data, ((0.1,),)),)))
+        await self.journal.commit(Commit(tuple(done), {S: self.line.judge.to_json()}, tuple(events)))
+        return [json.loads(event.data) | {"type": event.type} for event in events]
+
+    def order(self, verb: str, **about: Any) -> Order:
+        self._asked += 1
+        order = Order.model_validate({"verb": verb, "stream": S, "asked_at_ns": self._asked, **WHO, **about})
+        self.orders.give(order)
+        return order
+
+    async def answer(self, order: Order) -> operation.Word:
+        word = await self.journal.look(partial(operation.word, order_id=order.id))
+        assert word is not None
+        return word
+
+    async def said(self, verb: str, **about: Any) -> operation.Word:
+        order = self.order(verb, **about)
+        await self.operators.attend()
+        assert self.orders.waiting() == []
+        return await self.answer(order)
+
+    async def events(self, kind: str = "") -> list[dict[str, Any]]:
+        rows = await self.journal.unsent(100_000)
+        return [json.loads(row.event.data) | {"type": row.event.type} for row in rows if kind in row.event.type]
+
+
+class Clock:
+    def now_ns(self) -> int:
+        return 10**18
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+
+@asynccontextmanager
+async def bench(folder: Path) -> AsyncIterator[Bench]:
+    """A run: everything it knows comes from the journal."""
+    from edge_agent.agent.stands import stands_by
+
+    journal = await Journal.open(folder, clock=Clock())
+    stands = await stands_by(journal, S, fitted())
+    judge = SequentialJudge(stands.calibration)
+    state = await journal.drift_state(S)
+    if state is not None:
+        judge.restore(state)
+    try:
+        yield Bench(journal, folder, stands.desk, judge)
+    finally:
+        await journal.close()
+
+
+def samples(stage: Stage, number: int, shift: tuple[float, ...] = NOTHING) -> list[Observation]:
+    return [one for place in range(number) for one in stage.sample(8, ("ebc", "powder")[place % 2], shift)]
+
+
+async def in_alarm(made: Bench, stage: Stage) -> str:
+    told = await made.feed(samples(stage, 4) + samples(stage, 2, SEVERE))
+    opened = [event for event in told if event["type"] == "edge.alert.opened.v1"]
+    assert len(opened) == 1, "the change must be an episode, or nothing would be proved"
+    return str(opened[0]["episode"])
+
+
+async def test_what_is_acknowledged_calls_nobody_until_its_end_and_the_baseline_stays(tmp_path: Path) -> None:
+    stage = Stage(1)
+    async with bench(tmp_path) as made:
+        episode = await in_alarm(made, stage)
+        word = await made.said("ack", stream=None, episode=episode)
+        assert word.applied, word.answer
+        assert (word.who, word.why, word.episode) == ("A. Curie", "the new filament", episode)
+        (marked,) = await made.events("edge.alert.updated")
+        assert (marked["operator_marking"], marked["operator"]) == ("acknowledged", "A. Curie")
+        (changed,) = await made.events("edge.baseline.changed")
+        assert (changed["change"], changed["episode"], changed["operator"]) == ("acknowledged", episode, "A. Curie")
+        assert changed["old_baseline"] == changed["new_baseline"] == fitted().digest[:16]
+        silent = await made.feed(samples(stage, 6, SEVERE))
+        assert {event["type"] for event in silent} == {"edge.frame.scored.v1"}
+        assert {event["drift_state"] for event in silent} == {DriftState.ACKNOWLEDGED}
+    async with bench(tmp_path) as again:
+        assert again.line.desk.calling(again.line.judge.open_kinds) == []
+        told = await again.feed(samples(stage, 3, SEVERE) + samples(stage, 3))
+        alerts = [event for event in told if "alert" in event["type"]]
+        assert [(event["type"], event["operator"]) for event in alerts] == [("edge.alert.closed.v1", "A. Curie")]
+        revisions = [event["revision"] for event in await again.events("edge.alert") if event["episode"] == episode]
+        assert revisions == list(range(len(revisions)))
+        later = await again.feed(samples(stage, 2, SEVERE))
+        assert "edge.alert.opened.v1" in {event["type"] for event in later}, "the next episode was acknowledged by nobody"
+
+
+async def test_a_rebase_needs_twenty_samples_and_says_how_many_there_are(tmp_path: Path) -> None:
+    stage = Stage(2)
+    async with bench(tmp_path) as made:
+        before = await made.said("rebase")
+        assert (before.applied, "name it with --from" in before.answer) == (False, True)
+        await in_alarm(made, stage)
+        await made.feed(samples(stage, 10, SEVERE))
+        few = await made.said("rebase")
+        assert not few.applied
+        assert re.search("needs 20 samples since the change, and there are 1[12];", few.answer), (
+            "the onset's own sample may be of either side"
+        )
+        assert await made.events("edge.baseline") == []
+        assert made.line.desk.standing is not None
+        assert made.line.desk.standing.baseline is None
+
+
+async def test_a_rebase_closes_the_episode_is_quiet_and_wakeful_provisional_confirmed_and_restorable(tmp_path: Path) -> None:
+    stage, own = Stage(3), fitted().digest[:16]
+    async with bench(tmp_path) as made:
+        episode = await in_alarm(made, stage)
+        await made.feed(samples(stage, 22, SEVERE))
+        word = await made.said("rebase")
+        assert word.applied, word.answer
+        assert word.samples in {23, 24}
+        assert (word.old_baseline, word.episode) == (own, episode)
+        (closed,) = await made.events("edge.alert.closed")
+        assert "A. Curie replaced the baseline" in closed["reason"]
+        (changed,) = await made.events("edge.baseline.changed")
+        assert (changed["change"], changed["samples"], changed["provisional"]) == ("rebased", word.samples, True)
+        assert (changed["old_baseline"], changed["new_baseline"]) == (own, word.new_baseline)
+        told = await made.feed(samples(stage, 12, SEVERE))
+        assert {event["drift_state"] for event in told} == {DriftState.IN_CONTROL}
+    async with bench(tmp_path) as again:
+        assert "provisional until further samples confirm it" in again.line.guarantee
+        await again.feed(samples(stage, 12, SEVERE))
+        line, lock = again.operators._lines[S]
+        await again.operators._confirm(line, lock)
+        assert [event["change"] for event in await again.events("edge.baseline.changed")] == ["rebased", "confirmed"]
+        assert "provisional" not in again.line.guarantee
+        twice = await again.said("restore", baseline=word.new_baseline)
+        assert "in force already" in twice.answer
+        alarmed = await again.feed(samples(stage, 2))
+        assert "edge.alert.opened.v1" in {event["type"] for event in alarmed}, "the old filament is a change now"
+        back = await again.said("restore", baseline=own)
+        assert back.applied, back.answer
+        assert {event["drift_state"] for event in await again.feed(samples(stage, 6))} == {DriftState.IN_CONTROL}
+        forth = await again.said("restore", baseline=word.new_baseline)
+        assert forth.applied, forth.answer
+        assert (await again.said("restore", baseline="nonsense")).answer.startswith("stream sem has no baseline nonsense")
+        kept = await again.journal.look(partial(operation.baselines, stream=S))
+        assert [baseline.id for baseline in kept] == [word.new_baseline], "restoring makes no new one"
+
+
+async def test_a_baseline_is_not_confirmed_by_samples_in_alarm(tmp_path: Path) -> None:
+    stage = Stage(4)
+    async with bench(tmp_path) as made:
+        await in_alarm(made, stage)
+        await made.feed(samples(stage, 22, SEVERE))
+        assert (await made.said("rebase")).applied
+        await made.feed(samples(stage, 30))
+        line, lock = made.operators._lines[S]
+        await made.operators._confirm(line, lock)
+        assert made.line.desk.standing is not None
+        assert made.line.desk.standing.provisional
+
+
+async def test_the_change_may_be_named_by_its_sample_or_its_time(tmp_path: Path) -> None:
+    stage = Stage(5)
+    async with bench(tmp_path) as made:
+        await made.feed(samples(stage, 6))
+        odd = samples(stage, 21, SEVERE)
+        await made.feed(odd)
+        assert (await made.said("rebase", since="no such sample")).answer.startswith("--from no such sample is neither")
+        assert "there are 20" not in (await made.said("rebase", since=odd[16].ref.sample)).answer
+        later = await made.said("rebase", since="2036-01-01T00:00")
+        assert "no frame of stream sem was taken at 2036-01-01 00:00 UTC or later" in later.answer
+        named = await made.said("rebase", since=odd[8].ref.sample)
+        assert (named.applied, named.samples) == (True, 20)
+        timed = await made.said("rebase", since=odd[0].ref.at.isoformat())
+        assert (timed.applied, timed.samples) == (True, 21)
+
+
+async def test_predictions_are_held_until_released_or_until_their_time_is_over(tmp_path: Path) -> None:
+    stage = Stage(6)
+    async with bench(tmp_path) as made:
+        assert (await made.said("release")).answer == "the predictions of stream sem are not held"
+        assert (await made.said("hold")).applied
+        assert {(one["held"], one["referred"]) for one in await made.feed(samples(stage, 1))} == {(True, True)}
+    async with bench(tmp_path) as again:
+        assert {(one["held"], one["referred"]) for one in await again.feed(samples(stage, 1))} == {(True, True)}
+        assert (await again.said("release", why="tested")).applied
+        assert {(one["held"], one["referred"]) for one in await again.feed(samples(stage, 1))} == {(False, False)}
+        assert (await again.said("hold", for_s=60.0)).applied
+        again.at_ns += 61 * 10**9
+        assert {one["held"] for one in await again.feed(samples(stage, 1))} == {False}
+        await again.operators.attend()
+        told = await again.events("edge.hold.changed")
+        assert [(one["held"], one["operator"]) for one in told] == [
+            (True, "A. Curie"), (False, "A. Curie"), (True, "A. Curie"), (False, "edge-agent"),
+        ]  # fmt: skip
+        assert told[2]["until"] is not None
+
+
+async def test_false_alarms_are_counted_once_each_whether_open_or_over(tmp_path: Path) -> None:
+    stage = Stage(7)
+    async with bench(tmp_path) as made:
+        episode = await in_alarm(made, stage)
+        assert (await made.said("wrong", stream=None, episode=episode, why="a lamp was on")).applied
+        assert "marked wrong already" in (await made.said("wrong", stream=None, episode=episode)).answer
+        assert {one["type"] for one in await made.feed(samples(stage, 2, SEVERE))} == {"edge.frame.scored.v1"}
+        await made.feed(samples(stage, 4))
+        second = await in_alarm(made, stage)
+        await made.feed(samples(stage, 4))
+        assert "over: there is nothing to acknowledge" in (await made.said("ack", stream=None, episode=second)).answer
+        assert (await made.said("wrong", stream=None, episode=second)).applied
+        closed = [one for one in await made.events("edge.alert.closed") if one["episode"] == second]
+        assert [one["operator_marking"] for one in closed] == [None, "wrong"]
+        counts = [await made.journal.look(partial(operation.marked_wrong, stream=S, since_ns=at)) for at in (0, made.at_ns + 1)]
+        assert counts == [2, 0]
+
+
+async def test_an_order_is_carried_out_once_when_the_agent_dies_before_it_takes_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(8)
+    async with bench(tmp_path) as made:
+        await in_alarm(made, stage)
+        await made.feed(samples(stage, 22, SEVERE))
+        order = made.order("rebase")
+        monkeypatch.setattr(made.orders, "done", lambda _order: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            await made.operators.attend()
+        state = made.line.judge.to_json()
+    async with bench(tmp_path) as again:
+        assert [one.id for one in again.orders.waiting()] == [order.id]
+        assert again.line.judge.to_json() == state, "the judge goes on under the new baseline"
+        await again.operators.attend()
+        assert again.orders.waiting() == []
+        assert len(await again.events("edge.baseline.changed")) == len(await again.events("edge.alert.closed")) == 1
+
+
+async def test_an_order_that_fails_before_its_commit_has_changed_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(9)
+    async with bench(tmp_path) as made:
+        await in_alarm(made, stage)
+        await made.feed(samples(stage, 22, SEVERE))
+        judge = made.line.judge
+        order = made.order("rebase")
+        monkeypatch.setattr("edge_agent.journal.outbox.append", lambda *_: (_ for _ in ()).throw(OSError("dies at the last statement")))
+        with pytest.raises(OSError, match="last statement"):
+            await made.operators.attend()
+        monkeypatch.undo()
+        assert made.line.judge is judge
+        assert await made.journal.look(partial(operation.word, order_id=order.id)) is None
+        assert await made.journal.look(partial(operation.baselines, stream=S)) == []
+        await made.operators.attend()
+        assert (await made.answer(order)).applied
+
+
+async def test_what_cannot_be_done_is_refused_and_what_is_no_order_is_put_aside(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        assert (await made.said("ack")).answer == "no episode is open on stream sem"
+        assert (await made.said("hold", stream="other")).answer == "stream other is not configured here; known: sem"
+        assert (await made.said("wrong", stream=None, episode="e")).answer == "no episode e is known"
+        folder = tmp_path / "orders"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "1.json").write_text("{}")
+        (folder / "2.json").write_bytes(b"\xff" * 100_000)
+        (folder / "3.json").write_text(Order(verb="hold", stream=S, asked_at_ns=1, **WHO).model_dump_json())
+        assert (await made.said("hold")).applied
+        assert sorted(path.name for path in folder.iterdir()) == ["1.refused", "2.refused", "3.refused"]
+
+
+async def test_a_rebase_of_another_calibration_is_out_of_force_and_the_stream_goes_on(tmp_path: Path) -> None:
+    from edge_agent.agent.stands import stands_by
+
+    stage = Stage(10)
+    async with bench(tmp_path) as made:
+        await in_alarm(made, stage)
+        await made.feed(samples(stage, 22, SEVERE))
+        assert (await made.said("rebase")).applied
+        other = calibration(seed=1)
+        stands = await stands_by(made.journal, S, other)
+        assert stands.calibration is other
+        assert stands.desk.standing is not None
+        assert stands.desk.standing.baseline is None
