@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from edge_agent.agent.agent import Agent
+from edge_agent.agent.ask import ask
+from edge_agent.agent.baselines import lines_about, stream_baselines
 from edge_agent.agent.examination import Finding, examine
+from edge_agent.agent.false_alarms import FalseAlarms, false_alarms
 from edge_agent.agent.foresight import check, plan
 from edge_agent.agent.run import run_agent
 
-__all__ = ["Agent", "Finding", "check", "examine", "plan", "run_agent"]
+__all__ = [
+    "Agent",
+    "FalseAlarms",
+    "Finding",
+    "ask",
+    "check",
+    "examine",
+    "false_alarms",
+    "lines_about",
+    "plan",
+    "run_agent",
+    "stream_baselines",
+]

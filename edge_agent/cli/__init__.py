@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import config, demo, doctor, init, inspect, replay, run, simulate, status
+from edge_agent.cli import alarm, baseline, config, demo, doctor, hold, init, inspect, replay, run, simulate, status
 from edge_agent.core.errors import EdgeAgentError
 
 app = typer.Typer(
@@ -22,6 +22,9 @@ app.command("run")(run.command)
 app.command("doctor")(doctor.command)
 app.add_typer(config.app, name="config")
 app.command("status")(status.command)
+app.add_typer(baseline.app, name="baseline")
+app.command("hold")(hold.command)
+app.add_typer(alarm.app, name="alarm")
 app.command("inspect")(inspect.command)
 app.command("replay")(replay.command)
 app.command("simulate")(simulate.command)

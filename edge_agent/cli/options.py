@@ -18,6 +18,8 @@ SinceOption = Annotated[
 ]
 UntilOption = Annotated[datetime | None, typer.Option(formats=TIME_FORMATS, help="Frames taken up to this time, likewise.")]
 StreamOption = Annotated[str | None, typer.Option("--stream", help="The stream; needed where the configuration has several.")]
+WhoOption = Annotated[str, typer.Option("--who", metavar="NAME", help="Who orders it; kept, and told in the event.")]
+WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept, and told in the event.")]
 
 
 def utc(at: datetime | None) -> datetime | None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from edge_agent.cli.options import ConfigOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from edge_agent.journal import StreamStatus
 
 
 def command(
@@ -19,17 +27,22 @@ def command(
     import dataclasses
     import json
 
+    from edge_agent.agent import false_alarms
     from edge_agent.config import find_configuration, load_settings
     from edge_agent.journal import JournalView
 
-    place = load_settings(find_configuration(config)).agent.place
-    view = JournalView(place)
+    settings = load_settings(find_configuration(config))
+    view = JournalView(settings.agent.place)
     status = view.status()
     newest = view.last_frames(frames)
+    rates = false_alarms(settings, view)
     if as_json:
-        typer.echo(json.dumps({**dataclasses.asdict(status), "last_frames": newest}, indent=2, default=str))
+        told = [dataclasses.asdict(rate) for rate in rates]
+        typer.echo(json.dumps({**dataclasses.asdict(status), "last_frames": newest, "false_alarms": told}, indent=2, default=str))
         return
-    _show(status, newest, place)
+    _show(status, newest, settings.agent.place)
+    for rate in rates:
+        typer.echo(str(rate))
 
 
 def _show(status, newest, place) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - typed in a verb's body, whose imports are late
@@ -53,6 +66,8 @@ def _show(status, newest, place) -> None:  # type: ignore[no-untyped-def]  # noq
             stream.stream, str(stream.known_files), str(stream.pending), outcomes, str(stream.frames), when(stream.last_frame_time_ns)
         )
     console.print(streams)
+    for line in (line for stream in status.streams for line in _orders(stream, when)):
+        console.print(line)
     if newest:
         columns = ("path", "frame", "sample", "lot", "confidence", "entropy (nats)", "distance", "members", "referred")
         table = Table(*columns, title="Newest frames")
@@ -69,16 +84,38 @@ def _show(status, newest, place) -> None:  # type: ignore[no-untyped-def]  # noq
                 "yes" if frame["referred"] else "",
             )
         console.print(table)
-    for alert in status.open_alerts:
-        sample = f" of sample {alert['onset_sample']}" if alert["onset_sample"] else ""
-        sure = "" if alert["confidence"] is None else f" ({alert['confidence']:.0%} sure)"
-        since = f"{alert['onset_path']}{sample}, {alert['onset_time'][:16].replace('T', ' ')} UTC"
-        about = escape(f"{alert['kind']}{sure} on {alert['stream']} since {since}: {alert['reason']}")
-        console.print(f"[bold red]open alert[/] {about}")
-        console.print(f"  what to do: {escape(alert['action'])}")
-        for picture in (alert.get("strip"), alert.get("local_map")):
-            if picture is not None and (place / picture).is_file():
-                console.print(f"  picture: {escape(str(place / picture))}", soft_wrap=True)
+    for line in (line for alert in status.open_alerts for line in _alert(alert, place)):
+        console.print(line, soft_wrap=True)
     if not status.open_alerts:
         console.print("No open alerts.")
     console.print(f"Events that wait for their sink: {status.unsent_events}, the oldest since {when(status.oldest_unsent_ns)}.")
+
+
+def _orders(stream: StreamStatus, when: Callable[[int], str]) -> Iterator[str]:
+    """What operators ordered of the stream."""
+    from rich.markup import escape
+
+    name, standing = stream.stream, stream.standing
+    if (hold := standing.hold) is not None:
+        until = "until released" if hold.until_ns is None else f"until {when(hold.until_ns)} UTC"
+        yield f"[bold yellow]held[/] {escape(f'{name}: every frame is referred, by word of {hold.who}, {until}: {hold.why}')}"
+    if standing.baseline is not None:
+        yield escape(f"{name}: judged by the re-based baseline {standing.baseline}{', provisionally' if standing.provisional else ''}")
+
+
+def _alert(alert: dict[str, Any], place: Path) -> Iterator[str]:
+    """An open alert."""
+    from rich.markup import escape
+
+    sample = f" of sample {alert['onset_sample']}" if alert["onset_sample"] else ""
+    sure = "" if alert["confidence"] is None else f" ({alert['confidence']:.0%} sure)"
+    since = f"{alert['onset_path']}{sample}, {alert['onset_time'][:16].replace('T', ' ')} UTC"
+    about = escape(f"{alert['kind']}{sure} on {alert['stream']} since {since}: {alert['reason']}")
+    yield f"[bold red]open alert[/] {about}"
+    if alert.get("operator_marking"):
+        yield escape(f"  {alert['operator_marking']} by {alert['operator']}: {alert['operator_reason']}")
+    yield f"  what to do: {escape(alert['action'])}"
+    yield escape(f"  its name, for `edge-agent baseline ack` and `alarm wrong`: {alert['episode']}")
+    for picture in (alert.get("strip"), alert.get("local_map")):
+        if picture is not None and (place / picture).is_file():
+            yield f"  picture: {escape(str(place / picture))}"

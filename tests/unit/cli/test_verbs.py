@@ -211,6 +211,7 @@ def test_names_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixtu
         "referred": False,
     }
     alert = {
+        "episode": "e",
         "kind": "unseen_lot",
         "confidence": 0.87,
         "stream": "sem",

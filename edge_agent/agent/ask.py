@@ -1,0 +1,42 @@
+"""An operator's order from the command line to the agent, and its answer back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+from edge_agent.journal import JournalView, holder, operation
+from edge_agent.pipeline import Order, Orders
+
+if TYPE_CHECKING:
+    from edge_agent.config import Settings
+
+PATIENCE_S = 10.0
+"""How long a running agent is waited for: it looks for orders twice a second, and a re-base may read a month of frames."""
+LOOK_S = 0.1
+
+
+def ask(settings: Settings, verb: str, who: str, why: str, patience_s: float = PATIENCE_S, **about: object) -> str:
+    """Leave an order (see `Order`) and return what became of it, or that it waits; raises EdgeAgentError when it was refused."""
+    try:
+        order = Order.model_validate({"verb": verb, "who": who, "why": why, "asked_at_ns": time.time_ns(), **about})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(f"--{first['loc'][0]}", str(first["msg"]), "say it in other words") from None
+    place = settings.agent.place
+    view = JournalView(place)  # without one there is nothing to be ordered
+    Orders(place).give(order)
+    deadline = time.monotonic() + patience_s
+    while holder(place) is not None:
+        word = view.look(lambda connection: operation.word(connection, order.id))
+        if word is not None and word.applied:
+            return word.answer
+        if word is not None:
+            raise EdgeAgentError("refused", word.answer, "nothing was changed")
+        if time.monotonic() > deadline:
+            return f"the agent has not answered within {patience_s:.0f} s; the order stays with it ({order.id})"
+        time.sleep(LOOK_S)
+    return f"no agent runs here at present; the order waits, and is the first thing that the next run carries out ({order.id})"
