@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 WORKER = "edge_agent.evidence.worker"
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """An episode's pictures may take this long: up to sixteen files and a model, at the lowest priority."""
 ATTEMPTS = 2
 """A worker killed from outside costs a second attempt; files that kill two get a note."""
