@@ -64,6 +64,11 @@ def files_in(stream: StreamSettings, folder: Path) -> list[tuple[int, FileIdenti
     return files
 
 
+def model_lots(settings: Settings, stream: StreamSettings) -> tuple[str, ...]:
+    """The lots that the stream's model knows; raises ModelError."""
+    return find_served_model(settings, stream).manifest.lots
+
+
 @asynccontextmanager
 async def line_on(settings: Settings, stream: StreamSettings, folder: Path) -> AsyncIterator[StreamLine]:
     """The stream's line with a fresh judge, its paths relative to `folder`, its model started; raises EdgeAgentError."""

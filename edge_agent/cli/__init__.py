@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import alarm, baseline, config, demo, doctor, hold, init, inspect, replay, run, simulate, status
+from edge_agent.cli import alarm, baseline, calibrate, config, demo, doctor, hold, init, inspect, replay, run, simulate, status
 from edge_agent.core.errors import EdgeAgentError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("hold")(hold.command)
 app.add_typer(alarm.app, name="alarm")
 app.command("inspect")(inspect.command)
 app.command("replay")(replay.command)
+app.command("calibrate")(calibrate.command)
 app.command("simulate")(simulate.command)
 app.command("demo")(demo.command)
 

@@ -76,7 +76,7 @@ def command(
 
 
 def _period(since: datetime | None, until: datetime | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a late import's type
-    from edge_agent.replay import Period
+    from edge_agent.pipeline import Period
 
     period = Period(utc(since), utc(until))
     if period.since and period.until and period.since > period.until:

@@ -17,5 +17,6 @@ from edge_agent.pipeline.line import StreamLine
 from edge_agent.pipeline.orders import Order, Orders
 from edge_agent.pipeline.past import ReadFile, read_files
 from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.recorded import Period, recorded_observations
 
-__all__ = ["Desk", "Order", "Orders", "Pipeline", "ReadFile", "StreamLine", "read_files"]
+__all__ = ["Desk", "Order", "Orders", "Period", "Pipeline", "ReadFile", "StreamLine", "read_files", "recorded_observations"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.replay.alarms import Alarm, Place
 from edge_agent.replay.comparison import Compared, Standing, compare
 from edge_agent.replay.listener import Listener, Pace
-from edge_agent.replay.replay import Period, Replayed, Step, replay_folder, replay_journal
+from edge_agent.replay.replay import Replayed, Step, replay_folder, replay_journal
 from edge_agent.replay.report import as_object
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Compared",
     "Listener",
     "Pace",
-    "Period",
     "Place",
     "Replayed",
     "Standing",

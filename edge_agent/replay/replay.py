@@ -5,48 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.agent.compose import find_served_model, make_judge
 from edge_agent.agent.past import files_in, line_on
-from edge_agent.core.errors import EdgeAgentError, JournalError, ModelError
+from edge_agent.core.errors import EdgeAgentError
 from edge_agent.journal.history import JournalHistory
-from edge_agent.pipeline import read_files
+from edge_agent.pipeline import read_files, recorded_observations
 from edge_agent.replay.alarms import Alarms, Place, as_told
 from edge_agent.replay.comparison import compare
-from edge_agent.replay.recorded import missing_fields, observation_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from edge_agent.agent.compose import ServedModel
     from edge_agent.config import Settings, StreamSettings
     from edge_agent.core.verdict import Observation, Verdict
     from edge_agent.drift import SequentialJudge
+    from edge_agent.pipeline import Period
     from edge_agent.replay.comparison import Compared
 
     OnFrame = Callable[["Step"], None]
 
-OTHER_MODEL = "frames of another model"
-INCOMPLETE = "frames before the period that an older release recorded without all that is judged"
 REJECTED = "files that cannot be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Which frames are told about, by the time they were taken; None is open.
-
-    All earlier frames are judged as well, so that the judge stands at the period's first frame as it would have stood.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def holds(self, at: datetime) -> bool:
-        """Whether a frame taken `at` this time belongs to it."""
-        return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +151,10 @@ class _Run:
 def replay_journal(settings: Settings, stream: StreamSettings, period: Period, on_frame: OnFrame) -> Replayed:
     """Judge the stream's frames in the journal anew by `stream`'s calibration and thresholds; no pixel is read, no network asked.
 
-    A running agent is not disturbed. Raises JournalError (no journal, no frame in the period, frames that lack what is judged) and
-    ModelError (a calibration of another model than the one that scored the frames).
+    Frames before the period are judged as well, so that the judge stands at its first frame as it stood. A running agent is not disturbed.
+
+    Raises JournalError (no journal, no frame in the period, frames that lack what is judged) and ModelError (a calibration of another
+    model than the one that scored the frames).
     """
     model = find_served_model(settings, stream)
     run = _Run(settings, stream, model, period, on_frame)
@@ -183,41 +168,15 @@ def replay_journal(settings: Settings, stream: StreamSettings, period: Period, o
         else:
             told_after[told.after].append(told.data)
     distances = model.calibration.distances if model.calibration else None
-    digest, others = model.manifest.onnx.sha256, Counter[str]()
     as_recorded = 0
-    for kept in history.kept_frames(stream.name, past.last_row):
-        scored_by = kept.data.get("model_digest", "unknown")
-        if scored_by != digest:
-            others[scored_by] += 1
-            run.left_out[OTHER_MODEL] += 1
-            continue
-        if missing := missing_fields(kept.data):
-            if run.numbers["period"] or not _is_before(kept.data, period):
-                raise JournalError(
-                    f"frame {kept.path} of stream {stream.name}",
-                    f"was recorded without {', '.join(missing)}",
-                    "choose a later period with --since, or replay the folder: edge-agent replay DIR",
-                )
-            run.left_out[INCOMPLETE] += 1
-            continue
-        place, verdict, in_period = run.step(observation_of(kept, distances))
+    frames = history.kept_frames(stream.name, past.last_row)
+    for kept, observation in recorded_observations(frames, model.manifest.identity, distances, period, run.left_out):
+        place, verdict, in_period = run.step(observation)
         for data in told_after.get(kept.event_id, ()):
             raised.add(data, place)
         as_recorded += in_period and _as_recorded(kept.data, verdict)
-    if not run.numbers["judged"] and others:
-        newest = others.most_common(1)[0][0]
-        raise ModelError(
-            f"journal of stream {stream.name}",
-            f"its frames were scored by the graph with SHA-256 {newest}, model {model.manifest.name} is {digest}",
-            "configure the model that scored them, or replay the folder: edge-agent replay DIR",
-        )
     run.check_period("journal")
     return run.report("journal", raised, as_recorded=as_recorded, pruned=past.pruned)
-
-
-def _is_before(data: dict[str, Any], period: Period) -> bool:
-    """Whether a frame that cannot be judged at least lies before what was asked for."""
-    return period.since is not None and "frame_time" in data and datetime.fromisoformat(data["frame_time"]) < period.since
 
 
 def _as_recorded(data: dict[str, Any], verdict: Verdict) -> bool:

@@ -16,7 +16,8 @@ from edge_agent.agent.past import with_other_limits
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError, JournalError, ModelError
 from edge_agent.journal import Journal
-from edge_agent.replay import Period, Replayed, Standing, Step, replay_folder, replay_journal
+from edge_agent.pipeline import Period
+from edge_agent.replay import Replayed, Standing, Step, replay_folder, replay_journal
 from edge_agent.replay.alarms import FACTS
 from tests.past_of import FIRST, FRAMES, SAMPLES, STRANGE, alerts_told, work_off, write_calibration, write_past
 
@@ -145,7 +146,7 @@ def test_frames_that_were_forgotten_are_said_to_be(copied: Settings) -> None:
 
 def test_frames_that_lack_what_is_judged_are_refused_in_the_period_and_passed_over_before_it(copied: Settings) -> None:
     edit(copied, f"UPDATE frame SET data = json_remove(data, '$.log_noise', '$.declared_lot') WHERE rowid <= {FRAMES}")
-    with pytest.raises(JournalError, match=r"S0/f0.tif of stream sem: was recorded without declared_lot, log_noise; choose a later period"):
+    with pytest.raises(JournalError, match=r"f0\.tif in the journal: was recorded without declared_lot, log_noise; choose a later"):
         journal(copied)
     later = journal(copied, Period(since=FIRST + timedelta(minutes=FRAMES)))
     assert later.frames == (SAMPLES - 1) * FRAMES
@@ -159,7 +160,7 @@ def test_frames_of_another_model_are_left_out_and_refused_where_there_are_no_oth
     edit(copied, f"UPDATE frame SET data = json_set(data, '$.model_digest', '{other}') WHERE rowid <= {FRAMES}")
     assert journal(copied).left_out == {"frames of another model": FRAMES}
     edit(copied, f"UPDATE frame SET data = json_set(data, '$.model_digest', '{other}')")
-    with pytest.raises(ModelError, match=rf"scored by the graph with SHA-256 {other}, model tiny is [0-9a-f]{{64}}"):
+    with pytest.raises(ModelError, match=rf"were scored by the graph with SHA-256 {other}, model tiny is [0-9a-f]{{64}}"):
         journal(copied)
 
 

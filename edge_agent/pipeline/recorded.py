@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.core.errors import JournalError, ModelError
 from edge_agent.core.frame import Acquisition, AcquisitionStatistics
 from edge_agent.core.prediction import Score
 from edge_agent.core.verdict import FrameRef, Observation
 from edge_agent.uncertainty import p_value_of, uniform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from edge_agent.core.calibration_scores import CalibrationScores
+    from edge_agent.core.prediction import ModelIdentity
     from edge_agent.journal.history import KeptFrame
 
 MEASURED = ("confidence", "entropy", "distance")
@@ -37,7 +41,62 @@ OTHERS = (
 )  # fmt: skip
 FIELDS = (*MEASURED, *STATISTICS, *ACQUISITION, *OTHERS)
 """Of a scored event's data, all that is read here."""
+OTHER_MODEL = "frames of another model"
+INCOMPLETE = "frames before the period that an older release recorded without all that is judged"
 NEVER_NULL = (*MEASURED, *STATISTICS)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From when to when frames were taken; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether a frame taken `at` this time belongs to it."""
+        return not self.comes_after(at) and (self.until is None or at <= self.until)
+
+    def comes_after(self, at: datetime) -> bool:
+        """Whether it begins only after this time."""
+        return self.since is not None and at < self.since
+
+
+def recorded_observations(
+    frames: Iterable[KeptFrame],
+    model: ModelIdentity,
+    distances: Mapping[str, CalibrationScores] | None,
+    period: Period,
+    left_out: Counter[str],
+) -> Iterator[tuple[KeptFrame, Observation]]:
+    """What a judge saw of each frame that `model` scored, in their order, frames outside the period too; `left_out` counts the others.
+
+    Raises JournalError for a frame of the period that lacks what is judged, ModelError when another model scored all of them.
+    """
+    others: Counter[str] = Counter()
+    found = False
+    for kept in frames:
+        digest = kept.data.get("model_digest", "unknown")
+        if digest != model.digest:
+            others[digest] += 1
+            left_out[OTHER_MODEL] += 1
+        elif missing := missing_fields(kept.data):
+            if "frame_time" not in kept.data or not period.comes_after(_time(kept.data["frame_time"])):
+                raise JournalError(
+                    f"frame {kept.path} in the journal",
+                    f"was recorded without {', '.join(missing)}",
+                    "choose a later period with --since, or name the folder of the frames instead of --journal",
+                )
+            left_out[INCOMPLETE] += 1
+        else:
+            found = True
+            yield kept, observation_of(kept, distances)
+    if others and not found:
+        raise ModelError(
+            "the frames in the journal",
+            f"were scored by the graph with SHA-256 {others.most_common(1)[0][0]}, model {model.name} is {model.digest}",
+            "configure the model that scored them, or name the folder of the frames instead of --journal",
+        )
 
 
 def missing_fields(data: Mapping[str, Any]) -> list[str]:

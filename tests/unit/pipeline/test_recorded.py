@@ -16,8 +16,8 @@ from edge_agent.core.prediction import ModelIdentity, Prediction, Score
 from edge_agent.core.verdict import DriftState, FrameRef, Observation, Verdict
 from edge_agent.drift import COMPONENTS, component_values
 from edge_agent.journal.history import KeptFrame
+from edge_agent.pipeline.recorded import FIELDS, missing_fields, observation_of
 from edge_agent.publish import Origin, frame_scored
-from edge_agent.replay.recorded import FIELDS, missing_fields, observation_of
 from edge_agent.uncertainty import p_value_of, uniform_of
 
 HASH = "8badf00d" * 8
