@@ -113,7 +113,7 @@ class Evidence:
             self.held[chain] = _digits((self.held[chain] + self.earned) * changed)
             if self.since[chain] <= 0.0:
                 self.began[chain] = newest
-            self.since[chain] = round(max(0.0, self.since[chain] + math.log(changed)), 4)
+            self.since[chain] = round(max(0.0, self.since[chain] + math.log(changed)), 3)
         if len(self.starts) > STARTS:
             del self.starts[0]
             self.began = [max(0, index - 1) for index in self.began]
@@ -141,5 +141,5 @@ def _watched(chain: int) -> tuple[int, int]:
 
 
 def _digits(value: float) -> float:
-    """Six significant digits: what a restart reads is what was held."""
-    return float(f"{min(value, 1e30):.6g}")
+    """Four significant digits: what a restart reads is what was held."""
+    return float(f"{min(value, 1e30):.4g}")

@@ -78,8 +78,10 @@ def to_json(state: State, calibration: str) -> str:
             sample.whole,
             sample.votes,
             sample.total,
+            sample.squares,
             sample.extremes,
             sample.earlier,
+            sample.earlier_squares,
             None if sample.block_first is None else references.number(sample.block_first),
             [held.number(frame) for frame in sample.recent],
         ],
@@ -120,9 +122,11 @@ def from_json(text: str, calibration: str) -> State:
 def _sample(row: list[Any] | None, frames: References, held: HeldFrames) -> Sample | None:
     if row is None:
         return None
-    name, first, stratum, counted, whole, votes, total, extremes, earlier, block_first, recent = row
+    name, first, stratum, counted, whole, votes, total, squares, extremes, earlier, earlier_squares, block_first, recent = row
     block = None if block_first is None else frames[block_first]
-    return Sample(name, frames[first], stratum, counted, whole, votes, total, extremes, earlier, block, [held[number] for number in recent])
+    held_frames = [held[number] for number in recent]
+    sums = (total, squares, extremes, earlier, earlier_squares)
+    return Sample(name, frames[first], stratum, counted, whole, votes, *sums, block, held_frames)
 
 
 def _episode(row: dict[str, Any] | None, frames: References) -> Episode | None:

@@ -6,6 +6,7 @@ frames its variance is between + within / k. A mean is therefore compared with h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,8 +55,9 @@ class Sample:
         whole: how many of these every member answered: those that count for the network's components.
         votes: how many frames were given each lot.
         total: sum of the components, each frame cut off at FARTHEST_FRAME.
+        squares: sum of their squares.
         extremes: of each component: lowest, second lowest, second highest, highest frame.
-        earlier: `total` at the end of the last whole block.
+        earlier, earlier_squares: `total` and `squares` at the end of the last whole block.
         block_first: first frame of the block that is being filled.
         recent: the last BLOCK frames.
     """
@@ -67,8 +69,10 @@ class Sample:
     whole: int = 0
     votes: dict[str, int] = field(default_factory=dict)
     total: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
+    squares: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
     extremes: list[list[float]] = field(default_factory=lambda: [[] for _ in COMPONENTS])
     earlier: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
+    earlier_squares: list[float] = field(default_factory=lambda: [0.0] * len(COMPONENTS))
     block_first: FrameRef | None = None
     recent: list[Held] = field(default_factory=list)
 
@@ -84,7 +88,7 @@ class Sample:
     def add(self, frame: FrameRef, values: tuple[float, ...], table: LotTable, held: Held) -> None:
         """Count a frame that is normalised by `table`."""
         if self.frames % BLOCK == 0:
-            self.earlier = list(self.total)
+            self.earlier, self.earlier_squares = list(self.total), list(self.squares)
             self.block_first = frame
         self.frames += 1
         self.whole += held.whole
@@ -92,6 +96,7 @@ class Sample:
             if held.tells(place):
                 cut = round(table.cut_off(place, value, FARTHEST_FRAME), 5)
                 self.total[place] = round(self.total[place] + cut, 5)
+                self.squares[place] = round(self.squares[place] + cut * cut, 5)
                 self.extremes[place] = _extremes(self.extremes[place], cut)
         self.recent.append(held)
         del self.recent[:-BLOCK]
@@ -119,18 +124,22 @@ class Sample:
         """The last whole block against all before it, in standard deviations: the sample's peculiarities cancel.
 
         Such contrasts (Helmert's) of frames that scatter independently are independent of each other. None where no block has just
-        been filled, or it is the first. The network's components are 0 in a sample that some member did not answer wholly.
+        been filled, or it is the first. Frames of some samples scatter more than those of others: what these did before counts.
+        The network's components are 0 in a sample that some member did not answer wholly.
         """
         if self.frames % BLOCK or self.frames < 2 * BLOCK:
             return None
         before = self.frames - BLOCK
         whole = self.whole == self.frames
-        return [
-            table.contrast_score(place, (self.total[place] - self.earlier[place]) / BLOCK - self.earlier[place] / before, before)
-            if whole or place not in NETWORK
-            else 0.0
-            for place in PLACES
-        ]
+        found = []
+        for place in PLACES:
+            if place in NETWORK and not whole:
+                found.append(0.0)
+                continue
+            mean = self.earlier[place] / before
+            own = math.sqrt(max(0.0, self.earlier_squares[place] / before - mean * mean) * before / (before - 1))
+            found.append(table.contrast_score(place, (self.total[place] - self.earlier[place]) / BLOCK - mean, before, own))
+        return found
 
 
 def _extremes(held: list[float], value: float) -> list[float]:

@@ -127,7 +127,10 @@ class LotTable:
         """For the mean of so many frames."""
         return self.likelihoods[place][min(frames, MOST_COUNTED) - 1]
 
-    def contrast_score(self, place: int, difference: float, before: int) -> float:
-        """The mean of CONTRAST_FRAMES frames less that of `before` earlier ones, in standard deviations."""
-        size = math.sqrt((1 / CONTRAST_FRAMES + 1 / before) * CONTRAST_FRAMES / 2)
-        return difference / (self.contrast[place] * size)
+    def contrast_score(self, place: int, difference: float, before: int, own: float) -> float:
+        """The mean of CONTRAST_FRAMES frames less that of `before` earlier ones, in standard deviations.
+
+        `own` is the earlier frames' standard deviation, which counts where it is larger than the lot's.
+        """
+        frame = max(own, self.contrast[place] * math.sqrt(CONTRAST_FRAMES / 2))
+        return difference / (frame * math.sqrt(1 / CONTRAST_FRAMES + 1 / before))
