@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from edge_agent.agent.compose import find_served_model
 from edge_agent.core.clock import utc_of
-from edge_agent.drift.baseline import SAMPLES_TO_REBASE, Rebase, count_samples
+from edge_agent.drift.baseline import Rebase
+from edge_agent.drift.rebasing import SAMPLES_TO_REBASE, count_samples
 from edge_agent.journal import JournalView, Standing, operation
 from edge_agent.pipeline.since import Since, frames_since
 

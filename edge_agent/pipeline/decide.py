@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.clock import utc_of
 from edge_agent.core.verdict import Kind, Mark, Marking, Phase
-from edge_agent.drift.baseline import Rebase, estimate_rebase, rebased
+from edge_agent.drift.baseline import Rebase, rebased
+from edge_agent.drift.rebasing import estimate_rebase
 from edge_agent.journal import Baseline, Execution, Hold, Word, operation
 from edge_agent.pipeline.since import frames_since, where_from
 from edge_agent.publish import alert_marked, alert_rebased, baseline_changed, hold_changed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
-from edge_agent.drift.baseline import SAMPLES_TO_REBASE, count_samples
+from edge_agent.drift.rebasing import SAMPLES_TO_REBASE, count_samples
 from edge_agent.journal import Execution, Standing, Word, operation
 from edge_agent.pipeline.decide import Case, Decision, RefusedError, decide
 from edge_agent.pipeline.since import Since, frames_since

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.frame import AcquisitionStatistics
 from edge_agent.core.prediction import Score
 from edge_agent.core.verdict import DriftState, Kind
-from edge_agent.drift.baseline import BaselineFrame
 from edge_agent.drift.components import component_values
 from edge_agent.drift.faults import is_blind
+from edge_agent.drift.rebasing import BaselineFrame
 from edge_agent.drift.strata import UNRECORDED
 from edge_agent.drift.tables import LotTable
 from edge_agent.journal import operation

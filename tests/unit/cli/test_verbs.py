@@ -48,6 +48,22 @@ def test_every_verb_shows_an_example(verb: str) -> None:
     assert f"Example: edge-agent {verb}" in said
 
 
+@pytest.mark.parametrize("verb", ["baseline show", "baseline ack", "baseline rebase", "hold", "alarm list", "alarm wrong"])
+def test_every_verb_of_an_operator_shows_an_example(verb: str) -> None:
+    code, said = edge_agent(*verb.split(), "--help")
+    assert code == 0
+    assert f"Example: edge-agent {verb}" in said
+
+
+@pytest.mark.parametrize("verb", ["baseline ack", "baseline rebase", "hold", "alarm wrong e"])
+def test_an_order_without_a_name_or_a_reason_is_none(config: Path, verb: str) -> None:
+    assert edge_agent(*verb.split(), "--why", "because", "--config", config)[0] == 2
+    assert edge_agent(*verb.split(), "--who", "A. Curie", "--config", config)[0] == 2
+    code, said = edge_agent(*verb.split(), "--who", " ", "--why", "because", "--config", config)
+    assert (code, said.startswith("--who: ")) == (78, True)
+    assert not (config.parent / "state").exists()
+
+
 def test_the_two_examples_of_simulate_stand_apart() -> None:
     said = CliRunner().invoke(app, ["simulate", "--help"]).output
     between = said[said.index("Example:") : said.index("Thirty lots")]

@@ -9,15 +9,9 @@ import pytest
 
 from edge_agent.core.verdict import Phase
 from edge_agent.drift import SequentialJudge
-from edge_agent.drift.baseline import (
-    SAMPLES_TO_REBASE,
-    BaselineFrame,
-    Rebase,
-    count_samples,
-    estimate_rebase,
-    rebased,
-)
+from edge_agent.drift.baseline import Rebase, rebased
 from edge_agent.drift.components import COMPONENTS, component_values
+from edge_agent.drift.rebasing import SAMPLES_TO_REBASE, BaselineFrame, count_samples, estimate_rebase
 from tests.streams import FILAMENT, NOTHING, Stage, calibration
 
 SEVERE = tuple(3 * shift for shift in FILAMENT)

@@ -17,7 +17,8 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import JournalError, JournalFullError, StateLockedError
 from edge_agent.core.event import Event
 from edge_agent.core.frame import Admission, FileIdentity, SettledFile, SettleOutcome
-from edge_agent.journal import Commit, FinishedFile, FrameRecord, Journal, JournalView, Outcome
+from edge_agent.journal import Commit, FinishedFile, FrameRecord, Journal, JournalView, Outcome, Standing, operation
+from edge_agent.journal.schema import APPLICATION_ID, MIGRATIONS
 from edge_agent.watch.listing import EARLIEST_NS, LATEST_NS
 
 if TYPE_CHECKING:
@@ -373,3 +374,24 @@ async def test_questions_from_many_threads_are_answered(journal: Journal) -> Non
 async def test_the_farthest_times_a_file_may_have_are_kept(journal: Journal) -> None:
     files = [settled("a.tif", 1, EARLIEST_NS), settled("b.tif", 1, LATEST_NS)]
     assert [admission.file.mtime_ns for admission in await journal.admit(files)] == [EARLIEST_NS, LATEST_NS]
+
+
+async def test_a_journal_of_the_first_release_is_brought_up_to_date_with_all_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    connection = sqlite3.connect(path)
+    for statement in MIGRATIONS[0]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("INSERT INTO journal VALUES ('j1', 0)")
+    connection.execute("INSERT INTO stream (name, begun, drift_state) VALUES ('sem', 1, 'state')")
+    connection.commit()
+    connection.close()
+    journal = await Journal.open(tmp_path, clock=SystemClock())
+    try:
+        assert journal.journal_id == "j1"
+        assert await journal.drift_state(S) == "state"
+        assert await journal.look(lambda asked: operation.standing(asked, S)) == Standing(S)
+        assert await journal.look(lambda asked: operation.words(asked, S)) == []
+    finally:
+        await journal.close()

@@ -355,3 +355,18 @@ async def test_a_rebase_of_another_calibration_is_out_of_force_and_the_stream_go
         assert stands.calibration is other
         assert stands.desk.standing is not None
         assert stands.desk.standing.baseline is None
+
+
+async def test_no_baseline_is_made_of_an_ensemble_that_lacks_members(tmp_path: Path) -> None:
+    stage = Stage(11)
+    async with bench(tmp_path) as made:
+        await in_alarm(made, stage)
+        await made.feed(samples(stage, 22, SEVERE))
+        told = await made.feed(stage.sample(8, shift=SEVERE, members=3))
+        assert "degraded" in {event.get("kind") for event in told}
+        word = await made.said("rebase")
+        assert (word.applied, "the ensemble lacks members at present" in word.answer) == (False, True)
+        acknowledged = await made.said("ack")
+        assert "(degraded)" in acknowledged.answer
+        assert len(await made.events("edge.baseline.changed")) == 2, "the frames' episode and the ensemble's"
+        assert made.line.desk.calling(made.line.judge.open_kinds) == []
