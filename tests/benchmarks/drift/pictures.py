@@ -56,9 +56,9 @@ def delay_figure(results: Results) -> Figure:
                 )  # fmt: skip
         axes.set(xscale="log", yscale="log", title=change)
     for axes in panels[-1]:
-        axes.set_xlabel(f"realised frames between false alarms (at {MISSED:,}: missed)")
+        axes.set_xlabel("realised frames between false alarms")
     for axes in panels[:, 0]:
-        axes.set_ylabel("median delay, frames")
+        axes.set_ylabel(f"median delay, frames\n({MISSED:,}: missed)")
     handles = {label: handle for axes in panels.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
     return figure
@@ -99,8 +99,8 @@ def stream_figure(stream: Stream, split: Split, library: Library) -> Figure:
         for start, end in _runs(bands):
             axes.axvspan(start, end, color=BAND, linewidth=0, zorder=-1, label="episode" if axes is below and start == bands[0] else None)
     below.set(xlabel="frame (verticals: sample boundaries)", ylabel="statistic", xlim=(0, len(statistic) - 1))
-    below.set_ylim(bottom=0)
-    below.legend(loc="upper left")
+    below.set_ylim(0, 1.2 * below.get_ylim()[1])
+    below.legend(loc="upper left", ncols=4)
     return figure
 
 
