@@ -69,6 +69,8 @@ class Desk:
         return verdict if changes == verdict.changes and state is verdict.state else replace(verdict, changes=changes, state=state)
 
     def _heed(self, change: EpisodeChange) -> EpisodeChange | None:
+        if change.phase is Phase.OPENED:
+            self._forget_others_like(change)
         told = self._told.get(change.episode)
         if told is None or change.phase is Phase.OPENED:
             if change.phase is not Phase.CLOSED:
@@ -81,6 +83,11 @@ class Desk:
             return None
         self._told[change.episode] = _Told(told.revision + 1, change.kind, None)
         return replace(change, revision=told.revision + 1)
+
+    def _forget_others_like(self, opened: EpisodeChange) -> None:
+        """A judge has one episode of its frames and one of its ensemble at a time: an older one went with a judge that was replaced."""
+        of_ensemble = opened.kind is Kind.DEGRADED
+        self._told = {episode: told for episode, told in self._told.items() if (told.kind is Kind.DEGRADED) is not of_ensemble}
 
     def _all_acknowledged(self) -> bool:
         """Whether every episode that the frames caused is silenced; one about the ensemble is not theirs."""

@@ -97,3 +97,12 @@ def test_a_hold_ends_when_its_time_is_over() -> None:
     desk.standing = replace(standing, hold=Hold("A. Curie", "unseen lot", 1_000, None))
     assert desk.is_held(10**18)
     assert not Desk().is_held(0)
+
+
+def test_an_episode_whose_judge_was_replaced_silences_nothing_of_the_next_one() -> None:
+    desk = Desk(None, [data(1)])
+    told = desk.heed(verdict(change(Phase.OPENED, 0, episode="f")))
+    assert (len(told.changes), told.state) == (1, DriftState.ALARM)
+    assert desk.calling([Kind.ACQUISITION_CHANGE]) == [Kind.ACQUISITION_CHANGE]
+    desk.note(data(1) | {"episode": "f"})
+    assert desk.heed(verdict(change(Phase.UPDATED, 1, episode="f"))).state is DriftState.ACKNOWLEDGED
