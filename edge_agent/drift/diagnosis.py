@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from edge_agent.core.verdict import Kind
@@ -36,14 +38,17 @@ ACTIONS = {
 
 EXPLAINED = 0.6
 """Share of a sample's deviation that a known change must account for."""
-UNEXPLAINED = 12.0
-"""And the most it may leave: the 90 % point of chi-squared with seven degrees of freedom."""
+UNEXPLAINED = 18.5
+"""And the most it may leave: the 99 % point of chi-squared with seven degrees of freedom."""
 FAR = 3.0
 """Standard deviations from which a component is out of place, once an alarm says that something is."""
 NOTICED = 2.5
 """Standard deviations above the usual from which the network, too, notices a change that no acquisition explains."""
 ASSORTED = 8.0
-"""Within-sample variance of the acquisition, over the largest of any lot, from which frames have nothing in common."""
+"""Variance of the acquisition from frame to frame, over the largest of any lot, from which frames have nothing in common."""
+FEWEST_STEPS = 3
+MEDIAN_OF_CHI2 = 0.455
+"""Of chi-squared with one degree of freedom."""
 SIGNATURE_ERROR = 0.3
 """A known change's shift differs from sample to sample by about this share."""
 
@@ -111,16 +116,19 @@ def common_place(recent: Recent, tables: Mapping[str, LotTable]) -> tuple[LotTab
 
 
 def dispersion(recent: Recent, tables: Mapping[str, LotTable]) -> float:
-    """Mean over channel A of the frames' variance around their mean, over the largest calibrated variance within a sample."""
+    """How little each frame has in common with the next: squared differences over channel A, over what they are within a sample.
+
+    The median over the frames, so that one step from before a change to after it does not count (von Neumann 1941 has the mean).
+    """
     if len(recent) < 2:
         return 0.0
     frames = [tables[held.lot].restore(held.vector) for held in recent]
     ratios = []
     for place in ACQUISITION:
-        middle = sum(frame[place] for frame in frames) / len(frames)
-        variance = sum((frame[place] - middle) ** 2 for frame in frames) / (len(frames) - 1)
-        ratios.append(variance / max(table.within[place] for table in tables.values()) ** 2)
-    return sum(ratios) / len(ratios)
+        steps = [(after[place] - before[place]) ** 2 / 2 for before, after in pairwise(frames)]
+        typical = fmean(steps) if len(steps) < FEWEST_STEPS else median(steps) / MEDIAN_OF_CHI2
+        ratios.append(typical / max(table.within[place] for table in tables.values()) ** 2)
+    return fmean(ratios)
 
 
 def nearest_change(mean: Vector, variances: Sequence[float], table: LotTable) -> tuple[str, float, float, float]:

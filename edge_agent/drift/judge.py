@@ -28,6 +28,8 @@ CONFIDENT = 0.9
 """Without sample names, a predicted lot this probable that differs from the last one begins another sample."""
 LOOKS = frozenset({3, 4, 6, 8, 12, 16, 24, 32})
 """Frames of a sample, answered by every member, after which an open episode's kind is looked at again."""
+LATEST = 4
+"""Frames that a change within a sample is named by: those before it are still among the recent ones."""
 STILL = 0.5
 """Share of the threshold, in decades, that a sample must show by itself for an open episode's kind to be looked at again."""
 
@@ -169,7 +171,7 @@ class SequentialJudge:
             diagnosis, reason = Diagnosis(Kind.DETECTOR_FAULT, 0.99), reason_of_blindness(observation.statistics)
         elif sign.frames >= self._limits.frames:
             onset = sign.onset or onset
-            diagnosis = diagnose(state.sample.recent, tables)
+            diagnosis = diagnose(state.sample.recent[-LATEST:] if sign.layer == "contrast" else state.sample.recent, tables)
             reason = words(sign, tables[state.sample.lot], diagnosis)
         else:
             return ()
