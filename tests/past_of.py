@@ -17,7 +17,7 @@ from tests.an_agent import frame, write_frame
 from tests.calibrated_model import as_frame, predict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterable, Sequence
     from pathlib import Path
 
     from edge_agent.config import Settings
@@ -29,14 +29,12 @@ STRANGE = (3, 4)
 """Samples with eight times the noise."""
 
 
-def write_past(home: Path, models: Path, *, calibration: str = "", stream: str = "") -> Settings:
+def write_past(
+    home: Path, models: Path, *, calibration: str = "", stream: str = "", samples: int = SAMPLES, noisy: Sequence[int] = STRANGE
+) -> Settings:
     """A folder of frames, one folder a sample, with a side-car and a broken file between, and the configuration of a stream on it."""
     images = home / "images"
-    for number in range(SAMPLES * FRAMES):
-        sample = number // FRAMES
-        path = images / f"S{sample}" / f"f{number}.tif"
-        write_frame(path, frame(number, noise=48.0 if sample in STRANGE else 6.0))
-        at(path, number)
+    write_samples(images, range(samples), noisy)
     (images / "S1" / "f9.txt").write_text("magnification 500")
     at(images / "S1" / "f9.txt", 9)
     (images / "S2" / "broken.tif").write_bytes(b"not an image at all, but long enough to be one\n" * 9)
@@ -48,6 +46,20 @@ def write_past(home: Path, models: Path, *, calibration: str = "", stream: str =
         + (f"calibration = '{calibration}'\n" if calibration else "")
     )
     return load_settings(config, {})
+
+
+def write_samples(images: Path, samples: Iterable[int], noisy: Container[int]) -> None:
+    """Write whole samples, one frame a minute."""
+    for sample in samples:
+        for number in range(sample * FRAMES, (sample + 1) * FRAMES):
+            path = images / f"S{sample}" / f"f{number}.tif"
+            write_frame(path, frame(number, noise=48.0 if sample in noisy else 6.0))
+            at(path, number)
+
+
+def more_frames(settings: Settings, samples: range) -> None:
+    """Further samples, all noisy."""
+    write_samples(settings.stream[0].path, samples, samples)
 
 
 def at(path: Path, minute: int) -> None:

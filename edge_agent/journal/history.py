@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.errors import JournalError
+from edge_agent.journal import operation
 from edge_agent.journal.text import restored
 from edge_agent.journal.view import JournalView
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PAGE = 500
 """Frames a transaction: a long look would keep the agent from trimming its write-ahead log."""
 SCORED = "edge.frame.scored.v1"
+BASELINE = "edge.baseline.changed.v1"
 ALERTS = ("edge.alert.opened.v1", "edge.alert.updated.v1", "edge.alert.closed.v1")
 
 
@@ -56,6 +58,20 @@ class ToldAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineChange:
+    """An operator re-based the stream or brought a baseline back.
+
+    Attributes:
+        old, new: the baselines' identities.
+        after: event id of the last scored frame before; None when that has been forgotten.
+    """
+
+    old: str
+    new: str
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What stands in the journal at one moment.
 
@@ -63,11 +79,17 @@ class Past:
         alerts: in the order in which they were told.
         last_row: of the newest frame.
         pruned: whether older frames have been forgotten, of this stream or of another.
+        changes: of the baseline, oldest first.
+        baselines: what leads from a calibration to each baseline that operators made, JSON by identity.
+        baseline: the one in force before the first change; None for the calibration itself.
     """
 
     alerts: tuple[ToldAlert, ...]
     last_row: int
     pruned: bool
+    changes: tuple[BaselineChange, ...]
+    baselines: Mapping[str, str]
+    baseline: str | None
 
 
 class JournalHistory(JournalView):
@@ -82,7 +104,15 @@ class JournalHistory(JournalView):
                 known = ", ".join(name for (name,) in connection.execute("SELECT DISTINCT stream FROM frame ORDER BY 1")) or "none"
                 raise JournalError(str(self._path), f"keeps no scored frame of stream {stream}", f"streams with frames: {known}")
             (first_row,) = connection.execute("SELECT min(rowid) FROM frame").fetchone()
-            return Past(tuple(_alerts(connection, stream)), int(last_row), int(first_row) > 1)
+            changes = tuple(_baseline_changes(connection, stream))
+            return Past(
+                alerts=tuple(_alerts(connection, stream)),
+                last_row=int(last_row),
+                pruned=int(first_row) > 1,
+                changes=changes,
+                baselines={kept.id: kept.data for kept in operation.baselines(connection, stream)},
+                baseline=changes[0].old if changes else operation.standing(connection, stream).baseline,
+            )
 
         return self._ask(look)
 
@@ -115,7 +145,20 @@ def _alerts(connection: sqlite3.Connection, stream: str) -> Iterator[ToldAlert]:
     ):
         if episode not in still_told:
             yield ToldAlert(json.loads(data), None)
-    before = "SELECT id FROM outbox WHERE seq < ? AND subject = ? AND type = ? ORDER BY seq DESC LIMIT 1"
     for seq, data in found:
-        scored = connection.execute(before, (seq, stream, SCORED)).fetchone()
-        yield ToldAlert(data, None if scored is None else scored[0])
+        yield ToldAlert(data, _scored_before(connection, stream, seq))
+
+
+def _baseline_changes(connection: sqlite3.Connection, stream: str) -> Iterator[BaselineChange]:
+    told = connection.execute("SELECT seq, data FROM outbox WHERE subject = ? AND type = ? ORDER BY seq", (stream, BASELINE)).fetchall()
+    for seq, text in told:
+        data = json.loads(text)
+        if data["old_baseline"] != data["new_baseline"]:
+            yield BaselineChange(data["old_baseline"], data["new_baseline"], _scored_before(connection, stream, seq))
+
+
+def _scored_before(connection: sqlite3.Connection, stream: str, seq: int) -> str | None:
+    """Event id of the stream's last scored frame before outbox row `seq`."""
+    sql = "SELECT id FROM outbox WHERE seq < ? AND subject = ? AND type = ? ORDER BY seq DESC LIMIT 1"
+    found = connection.execute(sql, (seq, stream, SCORED)).fetchone()
+    return None if found is None else str(found[0])

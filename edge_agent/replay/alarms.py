@@ -39,11 +39,13 @@ class Alarm:
         told: its alert events' data, in order.
         opened: the frame that opened it; None when that frame is not among those that were replayed.
         closed: the frame that closed it, or None.
+        decided: how many of its events came before an operator's first word on it; None when nobody said one.
     """
 
     told: list[dict[str, Any]]
     opened: Place | None
     closed: Place | None = None
+    decided: int | None = None
 
     @property
     def newest(self) -> dict[str, Any]:
@@ -55,9 +57,11 @@ class Alarm:
         """What the judge decided, event by event."""
         return [{name: data.get(name) for name in FACTS} for data in self.told]
 
-    def equals(self, other: Alarm) -> bool:
-        """Whether the judge decided the same at the same frames."""
-        return (self.facts, self._first, self._last) == (other.facts, other._first, other._last)
+    def equals(self, raised: Alarm) -> bool:
+        """Whether the judge decided the same at the same frames; what an operator's word made of the one that was raised does not count."""
+        own, other = self.facts[: raised.decided], raised.facts[: raised.decided]
+        ends = raised.decided is not None or self._last == raised._last
+        return own == other and self._first == raised._first and ends
 
     @property
     def of_the_ensemble(self) -> bool:
@@ -83,14 +87,22 @@ class Alarms:
     def __init__(self) -> None:
         self._by_episode: dict[str, Alarm] = {}
 
-    def add(self, data: dict[str, Any], place: Place | None) -> None:
-        """Take one event's data and the frame that caused it."""
+    def add(self, data: dict[str, Any], place: Place | None, *, by_operator: bool = False) -> None:
+        """Take one event's data and the frame that caused it, or after which an operator did."""
         alarm = self._by_episode.get(data["episode"])
         if alarm is None:
             alarm = self._by_episode[data["episode"]] = Alarm([], place)
+        if alarm.decided is None and (by_operator or data.get("operator_marking")):
+            alarm.decided = len(alarm.told)
         alarm.told.append(data)
         if data["phase"] == Phase.CLOSED:
             alarm.closed = place
+
+    def end(self, place: Place | None) -> None:
+        """An operator replaced the baseline after the frame at `place`: what is open is over."""
+        for alarm in self._by_episode.values():
+            if alarm.closed is None:
+                alarm.closed = place
 
     @property
     def all(self) -> list[Alarm]:

@@ -52,7 +52,7 @@ def compare(replayed: Sequence[Alarm], raised: Sequence[Alarm]) -> list[Compared
     lines: list[Compared] = []
     unpaired: list[Alarm] = []
     for alarm in replayed:
-        twin = next((other for other in left if other.equals(alarm)), None)
+        twin = next((other for other in left if alarm.equals(other)), None)
         if twin is None:
             unpaired.append(alarm)
         else:

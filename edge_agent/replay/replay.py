@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.agent.compose import find_served_model, make_judge
 from edge_agent.agent.past import files_in, line_on
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.verdict import DriftState, Phase
+from edge_agent.drift.baseline import Rebase, rebased
 from edge_agent.journal.history import JournalHistory
 from edge_agent.pipeline import read_files, recorded_observations
 from edge_agent.replay.alarms import Alarms, Place, as_told
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.config import Settings, StreamSettings
     from edge_agent.core.verdict import Observation, Verdict
     from edge_agent.drift import SequentialJudge
+    from edge_agent.journal.history import Past
     from edge_agent.pipeline import Period
     from edge_agent.replay.comparison import Compared
 
@@ -116,6 +119,21 @@ class _Run:
         self.on_frame(Step(observation, verdict, alerts, in_period))
         return place, verdict, in_period
 
+    def judge_by(self, past: Past, baseline: str | None) -> bool:
+        """Go on with a fresh judge, by the baseline that an operator put in force; not when it was made from another calibration."""
+        calibration = self.model.calibration
+        if baseline is None or calibration is None:
+            return False
+        if baseline in past.baselines:
+            rebase = Rebase.model_validate_json(past.baselines[baseline])
+            if rebase.calibration != calibration.digest:
+                return False
+            calibration = rebased(calibration, rebase)
+        elif not calibration.digest.startswith(baseline):
+            return False
+        self.judge = make_judge(self.stream, replace(self.model, calibration=calibration), None)
+        return True
+
     def check_period(self, source: str) -> None:
         """Raises EdgeAgentError when no frame was taken in the period."""
         if not self.numbers["period"]:
@@ -168,20 +186,24 @@ def replay_journal(settings: Settings, stream: StreamSettings, period: Period, o
         else:
             told_after[told.after].append(told.data)
     distances = model.calibration.distances if model.calibration else None
+    changed_after = {change.after: change.new for change in past.changes}  # where several follow one frame, the last
+    run.judge_by(past, changed_after.get(None, past.baseline))
     as_recorded = 0
     frames = history.kept_frames(stream.name, past.last_row)
     for kept, observation in recorded_observations(frames, model.manifest.identity, distances, period, run.left_out):
         place, verdict, in_period = run.step(observation)
         for data in told_after.get(kept.event_id, ()):
-            raised.add(data, place)
+            raised.add(data, place, by_operator=data["phase"] == Phase.CLOSED and kept.event_id in changed_after)
+        if kept.event_id in changed_after and run.judge_by(past, changed_after[kept.event_id]):
+            run.replayed.end(place)
         as_recorded += in_period and _as_recorded(kept.data, verdict)
     run.check_period("journal")
     return run.report("journal", raised, as_recorded=as_recorded, pruned=past.pruned)
 
 
 def _as_recorded(data: dict[str, Any], verdict: Verdict) -> bool:
-    recorded = (data.get("drift_statistic"), data.get("drift_threshold"), data.get("drift_state"))
-    return recorded == (verdict.statistic, verdict.threshold, verdict.state.value)
+    state = DriftState.ALARM if data.get("drift_state") == DriftState.ACKNOWLEDGED else data.get("drift_state")  # an operator's word
+    return (data.get("drift_statistic"), data.get("drift_threshold"), state) == (verdict.statistic, verdict.threshold, verdict.state)
 
 
 def replay_folder(settings: Settings, stream: StreamSettings, folder: Path, period: Period, on_frame: OnFrame) -> Replayed:

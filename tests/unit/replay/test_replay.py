@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent.agent import Agent
 from edge_agent.agent.past import with_other_limits
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError, JournalError, ModelError
-from edge_agent.journal import Journal
-from edge_agent.pipeline import Period
+from edge_agent.drift import load_calibration
+from edge_agent.journal import Journal, JournalView, operation
+from edge_agent.pipeline import Order, Orders, Period
 from edge_agent.replay import Replayed, Standing, Step, replay_folder, replay_journal
 from edge_agent.replay.alarms import FACTS
-from tests.past_of import FIRST, FRAMES, SAMPLES, STRANGE, alerts_told, work_off, write_calibration, write_past
+from tests.past_of import FIRST, FRAMES, SAMPLES, STRANGE, alerts_told, more_frames, work_off, write_calibration, write_past
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from edge_agent.config import Settings, StreamSettings
+    from edge_agent.journal.operation import Word
 
 ALWAYS = Period()
 
@@ -205,3 +208,46 @@ def test_alarms_come_with_the_frames_that_opened_and_closed_them(past: Settings)
     assert alarm.opened.frame.sample == f"S{STRANGE[0]}"
     assert alarm.opened.frame.path == alarm.told[0]["path"]
     assert alarm.opened.number == int(alarm.opened.frame.path.partition("/f")[2].removesuffix(".tif"))
+
+
+async def told_by_operators(settings: Settings, *orders: dict[str, str]) -> None:
+    """Run the agent on its folder until every order was carried out, then end it."""
+    waiting = Orders(settings.agent.place)
+    for number, about in enumerate(orders, 1):
+        waiting.give(Order.model_validate({"stream": "sem", "who": "A. Curie", "why": "a test", "asked_at_ns": number, **about}))
+    agent = Agent(settings)
+    running = asyncio.create_task(agent.run())
+    async with asyncio.timeout(60):
+        while waiting.waiting():  # noqa: ASYNC110 - the folder tells nobody
+            await asyncio.sleep(0.05)
+    agent.stop()
+    await running
+
+
+def words_of(settings: Settings) -> list[Word]:
+    return JournalView(settings.agent.place).look(lambda connection: operation.words(connection, "sem"))
+
+
+def test_what_operators_said_is_no_difference(models: Path, tmp_path: Path) -> None:
+    """Noise to the end: the open episode is acknowledged, the noise goes on, it is re-based, and restored."""
+    settings = write_past(tmp_path, models, noisy=tuple(range(2, 4)), samples=4)
+    work_off(settings)
+    (opened,) = {data["episode"] for data in alerts_told(settings)}
+    asyncio.run(told_by_operators(settings, {"verb": "ack", "episode": opened}))
+    more_frames(settings, samples=range(4, 24))
+    work_off(settings)
+    asyncio.run(told_by_operators(settings, {"verb": "rebase"}))
+    more_frames(settings, samples=range(24, 27))
+    work_off(settings)
+    calibration = load_calibration(models / "tiny" / "calibration.json")
+    asyncio.run(told_by_operators(settings, {"verb": "restore", "baseline": calibration.digest[:16]}))
+    more_frames(settings, samples=range(27, 29))
+    work_off(settings)
+    assert [(word.verb, word.applied) for word in words_of(settings)] == [("ack", True), ("rebase", True), ("restore", True)], words_of(
+        settings
+    )
+    replayed = journal(settings)
+    assert replayed.as_recorded == replayed.frames == 29 * FRAMES
+    assert {line.standing for line in replayed.lines} == {Standing.SAME}
+    assert len(replayed.lines) == 2, "the one that was re-based away, and the one that the restored baseline raised"
+    assert all(line.replayed.facts[0] == line.raised.facts[0] for line in replayed.lines)
