@@ -11,7 +11,8 @@ import numpy as np
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.frame import Acquisition, Frame
-from edge_agent.drift import AlteredFrames, CalibrationFrame, SequentialJudge, fit_calibration
+from edge_agent.core.shift import Shift
+from edge_agent.drift import AlteredFrames, CalibrationFrame, DriftSettings, SequentialJudge, as_if, fit_calibration, foresee
 from edge_agent.frames import content_hash, measure
 from edge_agent.inference import MANIFEST_NAME, DigestedFile, EmbeddedPredictor, load_manifest, sha256_of
 from edge_agent.simulate import known_changes
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.drift import Calibration
-    from edge_agent.simulate import AcquisitionChange
     from model_repo.data.source import Probe, Source
     from model_repo.recipe import CalibrationVisits
 
 FILE = "calibration.json"
+SHIFTS = ("noise +15 %", "dose -30 %", "blur +0.5 px", "filament 0.25")
+"""Whose delays are foretold."""
+SAMPLES = (6, 16, 48)
+"""A lot, whose cost and worth are told."""
 SEED = 2021
 
 
@@ -48,12 +52,8 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
         raise EdgeAgentError(
             source.name, f"names lots {', '.join(source.lots)}, the model {', '.join(manifest.lots)}", "calibrate with its own recipe"
         )
-    frames = asyncio.run(_observe(folder, source, visits.frames))
+    frames, altered = asyncio.run(_observe(folder, source, visits))
     frames += [_measured(probe) for probe in source.visited("train", visits.frames)]
-    altered = []
-    for change in known_changes():
-        shown = asyncio.run(_observe(folder, source, visits.altered_frames, change, visits.altered_every))
-        altered.append(AlteredFrames(change.name, change.strength, shown))
     calibration = fit_calibration(
         frames,
         altered,
@@ -66,32 +66,42 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
         (made / FILE).write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
         named = manifest.model_copy(update={"calibration": DigestedFile(file=FILE, sha256=sha256_of(made / FILE))})
         (made / MANIFEST_NAME).write_text(named.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return "\n".join([*_table(calibration), SequentialJudge(calibration).guarantee])
+    return "\n".join([*_table(calibration), *_promises(calibration, visits.frames)])
 
 
 def _measured(probe: Probe) -> CalibrationFrame:
     return CalibrationFrame(probe.lot, probe.group, probe.name, None, measure(probe.pixels, FULL_SCALE))
 
 
-async def _observe(
-    folder: Path, source: Source, frames: int, change: AcquisitionChange | None = None, every: int = 1
-) -> list[CalibrationFrame]:
-    """Predict and measure `frames` fields of view on each `every`-th calibration source, the way the agent does."""
+async def _observe(folder: Path, source: Source, visits: CalibrationVisits) -> tuple[list[CalibrationFrame], list[AlteredFrames]]:
+    """Predict and measure fields of view on the calibration sources, the way the agent does; on some also after every known change."""
     predictor = EmbeddedPredictor(folder)
     await predictor.start()
-    found = []
+
+    async def scored(probes: list[Probe], shown: list[NDArray[np.uint8]]) -> list[CalibrationFrame]:
+        frames = [_frame(pixels) for pixels in shown]
+        answers = await predictor.predict(frames)
+        return [
+            CalibrationFrame(probe.lot, probe.group, probe.name, score(answer), frame.statistics)
+            for probe, frame, answer in zip(probes, frames, answers, strict=True)
+        ]
+
+    changes = list(known_changes())
+    usual: list[CalibrationFrame] = []
+    changed: list[list[CalibrationFrame]] = [[] for _ in changes]
     try:
-        for number, (_, visit) in enumerate(groupby(source.visited("calibration", frames), key=lambda probe: probe.name)):
-            if number % every:
-                continue
-            rng = np.random.default_rng((SEED, number, 1))
+        for _, visit in groupby(source.visited("calibration", visits.frames), key=lambda probe: probe.name):
             probes = list(visit)
-            visited = [_frame(np.asarray(change.apply(probe.pixels, rng), np.uint8) if change else probe.pixels) for probe in probes]
-            for probe, frame, prediction in zip(probes, visited, await predictor.predict(visited), strict=True):
-                found.append(CalibrationFrame(probe.lot, probe.group, probe.name, score(prediction), frame.statistics))
+            usual += await scored(probes, [probe.pixels for probe in probes])
+        altered = source.visited("calibration", visits.altered_frames, visits.altered_every)
+        for number, (_, visit) in enumerate(groupby(altered, key=lambda probe: probe.name)):
+            probes = list(visit)
+            for place, change in enumerate(changes):
+                rng = np.random.default_rng((SEED, number, 1))
+                changed[place] += await scored(probes, [np.asarray(change.apply(probe.pixels, rng), np.uint8) for probe in probes])
     finally:
         await predictor.stop()
-    return found
+    return usual, [AlteredFrames(change.name, change.strength, frames) for change, frames in zip(changes, changed, strict=True)]
 
 
 def _frame(pixels: NDArray[np.uint8]) -> Frame:
@@ -106,3 +116,18 @@ def _table(calibration: Calibration) -> Iterator[str]:
             f"{name:12} {lot.samples:7d} {lot.acquisition_samples:11d} {lot.frames:6d} {distance.centre:9.3f} "
             f"{distance.within:7.3f} {distance.between:7.3f} {noise.between:13.3f}"
         )
+
+
+def _promises(calibration: Calibration, frames_a_sample: int) -> Iterator[str]:
+    """The guarantee, how soon shifts would be told, and what more or fewer samples would change."""
+    settings = DriftSettings()
+    yield SequentialJudge(calibration, settings).guarantee
+    for words in SHIFTS:
+        yield str(foresee(calibration, settings, Shift.parse(words)))
+    if calibration.scarce:
+        return
+    yield f"{SHIFTS[0]} with other numbers of samples a lot, of {len(calibration.lots)} lots, {frames_a_sample} frames each:"
+    for samples in SAMPLES:
+        found = foresee(as_if(calibration, samples), settings, Shift.parse(SHIFTS[0]))
+        told = "more than is bearable" if found.frames is None else f"{found.frames:.0f} frames"
+        yield f"{samples:4d} samples, {samples * frames_a_sample * len(calibration.lots):6d} frames to image: told after {told}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE, Calibration, LotCalibration, Signature, Spread, load_calibration
 from edge_agent.drift.components import COMPONENTS, component_values
-from edge_agent.drift.delays import Foreseen, foresee
+from edge_agent.drift.delays import Foreseen, as_if, foresee
 from edge_agent.drift.fit import AlteredFrames, CalibrationFrame, fit_calibration
 from edge_agent.drift.judge import SequentialJudge
 from edge_agent.drift.strata import stratum_of
@@ -23,6 +23,7 @@ __all__ = [
     "SequentialJudge",
     "Signature",
     "Spread",
+    "as_if",
     "component_values",
     "fit_calibration",
     "foresee",

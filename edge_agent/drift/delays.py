@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge_agent.core.shift import Shift
-    from edge_agent.drift.calibration import Calibration
+    from edge_agent.drift.calibration import Calibration, Spread
     from edge_agent.drift.tables import Vector
     from edge_agent.drift.thresholds import DriftSettings
 
@@ -88,6 +88,24 @@ def foresee(calibration: Calibration, settings: DriftSettings, shift: Shift) -> 
     told = [delay for delay in delays if delay is not None]
     middle = median(delay if delay is not None else float("inf") for delay in delays)
     return Foreseen(shift, None if middle == float("inf") else middle, first / REPEATS, len(told) / REPEATS)
+
+
+def as_if(calibration: Calibration, samples: int) -> Calibration:
+    """The same calibration, as it would be from another number of samples a lot: only how sure it is changes."""
+
+    def spread(held: Spread, before: int) -> Spread:
+        if held.degrees is None:
+            return held
+        degrees = max(1.0, held.degrees + samples - before)
+        return held.model_copy(update={"degrees": degrees, "centre_error": held.centre_error * (before / samples) ** 0.5})
+
+    lots = {
+        name: lot.model_copy(
+            update={"spread": {place: spread(held, lot.samples) for place, held in lot.spread.items()}, "samples": samples}
+        )
+        for name, lot in calibration.lots.items()
+    }
+    return calibration.model_copy(update={"lots": lots})
 
 
 def _frames(rng: Random, table: LotTable, shift: Vector, evidence: Evidence) -> Iterator[float]:

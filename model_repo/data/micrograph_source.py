@@ -85,9 +85,9 @@ class MicrographSource:
         """Filament changes of the test images, unseen lots, unrelated pictures."""
         return kinds(self.split, self._folder, test, seed)
 
-    def visited(self, side: Literal["train", "calibration"], frames: int) -> Iterator[Probe]:
-        """Fields of view on every image; the same for the same image whatever is done to them later."""
-        for number, micrograph in enumerate(self.micrographs(side)):
+    def visited(self, side: Literal["train", "calibration"], frames: int, every: int = 1) -> Iterator[Probe]:
+        """Fields of view on each `every`-th image; the same for the same image whatever is done to them later."""
+        for number, micrograph in list(enumerate(self.micrographs(side)))[::every]:
             for view in visit(micrograph.pixels, frames, np.random.default_rng((VISIT_SEED, number))):
                 yield _probe(micrograph, view.pixels)
 

@@ -73,8 +73,8 @@ class Source(Protocol):
         """Every kind of frame that is not of a known lot, or not as it should be."""
         ...
 
-    def visited(self, side: Literal["train", "calibration"], frames: int) -> Iterator[Probe]:
-        """`frames` fields of view on every source of a side, as a stage visits them; `name` is the visit's."""
+    def visited(self, side: Literal["train", "calibration"], frames: int, every: int = 1) -> Iterator[Probe]:
+        """`frames` fields of view on each `every`-th source of a side, as a stage visits them; `name` is the visit's."""
         ...
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:

@@ -116,13 +116,13 @@ class VirtualSource:
         yield Kind("unrelated pictures", "generated", pictures)
         yield Kind("unrelated photographs", "real", tuple(photographs()))
 
-    def visited(self, side: Literal["train", "calibration"], frames: int) -> Iterator[Probe]:
-        """A stage's visit to every calibration sample; training samples, which the network knows, are left out."""
+    def visited(self, side: Literal["train", "calibration"], frames: int, every: int = 1) -> Iterator[Probe]:
+        """A stage's visit to each `every`-th calibration sample; training samples, which the network knows, are left out."""
         if side == "calibration":
-            for lot in self.lots:
-                for number in self._numbers(side):
-                    for probe in self._sample(lot, number, frames=frames):
-                        yield replace(probe, name=probe.group)
+            samples = [(lot, number) for lot in self.lots for number in self._numbers(side)]
+            for lot, number in samples[::every]:
+                for probe in self._sample(lot, number, frames=frames):
+                    yield replace(probe, name=probe.group)
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Fields (training) or frames and samples by lot and side."""

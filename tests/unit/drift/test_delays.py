@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.core.shift import WORDS, Shift
 from edge_agent.core.verdict import Phase
-from edge_agent.drift import DriftSettings, SequentialJudge, foresee
+from edge_agent.drift import DriftSettings, SequentialJudge, as_if, foresee
 from edge_agent.simulate import known_changes
 from tests.streams import FILAMENT, Stage, calibration
 
@@ -77,3 +77,12 @@ def test_words_are_read_as_people_write_them(words, change, strength):
 def test_other_words_are_refused_with_examples(words):
     with pytest.raises(ValueError, match="dose -30 %"):
         Shift.parse(words)
+
+
+def test_more_samples_tell_sooner_and_fewer_later():
+    mild = Shift.parse("filament 0.12")
+    few, as_it_is, many = (foresee(as_if(fitted(), samples), SETTINGS, mild).frames for samples in (6, 12, 100))
+    assert as_if(fitted(), 12) == fitted()
+    assert many is not None
+    assert as_it_is is None or many <= as_it_is
+    assert few is None or few > many
