@@ -129,5 +129,5 @@ def _promises(calibration: Calibration, frames_a_sample: int) -> Iterator[str]:
     yield f"{SHIFTS[0]} with other numbers of samples a lot, of {len(calibration.lots)} lots, {frames_a_sample} frames each:"
     for samples in SAMPLES:
         found = foresee(as_if(calibration, samples), settings, Shift.parse(SHIFTS[0]))
-        told = "more than is bearable" if found.frames is None else f"{found.frames:.0f} frames"
-        yield f"{samples:4d} samples, {samples * frames_a_sample * len(calibration.lots):6d} frames to image: told after {told}"
+        told = "mostly missed" if found.frames is None else f"told after {found.frames:.0f} frames"
+        yield f"{samples:4d} samples, {samples * frames_a_sample * len(calibration.lots):6d} frames to image: {told}"

@@ -97,8 +97,10 @@ class Metrics(Telemetry):
             "mutual_information_nats", "Mutual information between prediction and member.", INFORMATION_BUCKETS_NATS, "stream"
         )
         self._referred = self._counter("referred_total", "Frames that a person should decide.", "stream")
-        self._statistic = self._gauge("drift_statistic", "The judge's statistic after the last frame; NaN when uncalibrated.", "stream")
-        self._threshold = self._gauge("drift_threshold", "The statistic's alarm level; NaN when uncalibrated.", "stream")
+        self._statistic = self._gauge(
+            "drift_statistic", "Evidence of change, log10 of frames between false alarms; NaN when not judged.", "stream"
+        )
+        self._threshold = self._gauge("drift_threshold", "The statistic's alarm level; NaN when not judged.", "stream")
         states = ", ".join(f"{number} {state}" for number, state in enumerate(DriftState))
         self._state = self._gauge("drift_state", f"The stream's standing: {states}; NaN before the first frame.", "stream")
         self._alert_open = self._gauge("alert_open", "Episodes now open, by kind.", "stream", "kind")
