@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from matplotlib.ticker import NullFormatter
+
 from edge_agent.core.verdict import DriftState, Phase
 from model_repo.figures.style import BAND, column, line, printed
 from tests.benchmarks.drift.gates import delays, quantile, run_length
@@ -55,6 +57,7 @@ def delay_figure(results: Results) -> Figure:
                     label=f"{kind}, {score}", marker="." if score == SCORES[1] else "x", **look,
                 )  # fmt: skip
         axes.set(xscale="log", yscale="log", title=change)
+        axes.xaxis.set_minor_formatter(NullFormatter())
     for axes in panels[-1]:
         axes.set_xlabel("realised frames between false alarms")
     for axes in panels[:, 0]:
