@@ -42,7 +42,7 @@ UNEXPLAINED = 18.5
 """And the most it may leave: the 99 % point of chi-squared with seven degrees of freedom."""
 FAR = 3.0
 """Standard deviations from which a component is out of place, once an alarm says that something is."""
-NOTICED = 2.5
+NOTICED, NOTICED_OF_INFLATED = 2.5, 1.5
 """Standard deviations above the usual from which the network, too, notices a change that no acquisition explains."""
 ASSORTED = 8.0
 """Variance of the acquisition from frame to frame, over the largest of any lot, from which frames have nothing in common."""
@@ -92,8 +92,9 @@ def diagnose(recent: Recent, tables: Mapping[str, LotTable]) -> Diagnosis:
         return Diagnosis(Kind.ACQUISITION_CHANGE, _sure(1.5 * explained / EXPLAINED), change, strength)
     far = max(mean[place] / math.sqrt(variances[place]) for place in NETWORK)
     strange = max(abs(mean[place]) / math.sqrt(variances[place]) for place in ACQUISITION)
-    if far > FAR or (strange > FAR and far > NOTICED):
-        return Diagnosis(Kind.UNSEEN_LOT, _sure(far / NOTICED))
+    noticed = NOTICED_OF_INFLATED if table.is_inflated else NOTICED
+    if far > FAR or (strange > FAR and far > noticed):
+        return Diagnosis(Kind.UNSEEN_LOT, _sure(far / noticed))
     if strange > FAR and any(held.whole for held in recent):
         return Diagnosis(Kind.ACQUISITION_CHANGE, 0.5)
     return Diagnosis(Kind.UNDETERMINED, 0.5)

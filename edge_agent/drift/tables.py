@@ -102,6 +102,11 @@ class LotTable:
             ),
         )
 
+    @property
+    def is_inflated(self) -> bool:
+        """Whether spreads come from so few samples that they are wider than they probably are."""
+        return None in self.degrees
+
     def standardise(self, values: Sequence[float]) -> list[float]:
         """Components as standard deviations from this lot's centre, four digits."""
         return [
