@@ -9,7 +9,7 @@ from statistics import NormalDist
 from edge_agent.drift.components import COMPONENTS
 
 HOURS_A_MONTH = 720.0
-LOOSENESS = 3.0
+LOOSENESS = 2.0
 """By how much the bound of `edge_agent.drift.evidence` is loose: evidence jumps past its limit, and Student's tails are taken for granted.
 
 Measured on streams drawn from the random-effects model itself; a limit lower by this factor still realises what was asked for.
@@ -58,7 +58,7 @@ class Limits:
 
         >>> limits = Limits.of(DriftSettings(false_alarms_per_month=1.0, frames_per_hour=60.0))
         >>> round(limits.frames), round(limits.statistic, 2), round(limits.z, 2)
-        (14400, 4.16, 4.65)
+        (21600, 4.33, 4.65)
         """
         frames = max(settings.frames_between_false_alarms, FEWEST_FRAMES)
         return cls(frames=frames / LOOSENESS, z=NormalDist().inv_cdf(1.0 - 1.0 / (2 * len(COMPONENTS) * frames)))
