@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Protocol
+    from collections.abc import Hashable, Iterable
+    from typing import Any, Protocol
 
     from numpy.typing import NDArray
 
-    from tests.benchmarks.drift.pool import Scored, Visit
+    from tests.benchmarks.drift.scored import Scored
 
     class Reads(Protocol):
-        def read(self, visit: Visit) -> list[Scored]: ...
+        def read(self, visit: Any) -> list[Scored]: ...
 
 
 class Library:
@@ -28,9 +28,9 @@ class Library:
         absent: how many visits were asked for and are not there.
     """
 
-    def __init__(self, pool: Reads, visits: Iterable[Visit]) -> None:
+    def __init__(self, pool: Reads, visits: Iterable[Hashable]) -> None:
         self.frames: list[Scored] = []
-        self.rows: dict[Visit, range] = {}
+        self.rows: dict[Hashable, range] = {}
         self.absent = 0
         for visit in visits:
             try:
@@ -44,6 +44,6 @@ class Library:
         self.distance: NDArray[np.float64] = np.array([frame.score.distance for frame in self.frames])
         self.predicted = [frame.score.lot for frame in self.frames]
 
-    def of(self, visit: Visit) -> list[Scored]:
+    def of(self, visit: Hashable) -> list[Scored]:
         """A visit's frames."""
         return [self.frames[row] for row in self.rows[visit]]

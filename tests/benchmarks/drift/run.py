@@ -42,7 +42,7 @@ CHANGES: dict[str, Callable[[Stage], Stream]] = {
     "ageing": lambda stage: stage.ageing(),
 }
 CURVES = tuple(name for name in CHANGES if name.startswith("filament") and "within" not in name)
-SOURCES = ("library", "pool", "run", "splits", "streams", "study")
+SOURCES = ("library", "pool", "run", "scored", "splits", "streams", "study")
 
 
 @dataclass(frozen=True)

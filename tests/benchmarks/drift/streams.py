@@ -100,7 +100,7 @@ class Stage:
             parts.append(part)
             lots.append(lot)
             held += len(part)
-        return _stream(parts, lots, len(parts), declared=declared)
+        return stream_of(parts, lots, len(parts), declared=declared)
 
     def filament(self, strength: float, *, within: bool = False, after: int = AFTER_SAMPLES) -> Stream:
         """A calm lead, then every sample through another filament, from a sample's first frame or from the middle of one."""
@@ -116,7 +116,7 @@ class Stage:
             visit = self._one_of(visits)
             parts.append(self._frames(visit, self._length()))
             lots.append(visit.lot)
-        stream = _stream(parts, lots, changed_from)
+        stream = stream_of(parts, lots, changed_from)
         if not within:
             return stream
         return Stream(stream.rows, stream.samples, stream.lots, stream.change + len(parts[changed_from]) // 2)
@@ -131,7 +131,7 @@ class Stage:
         for _ in range(after):
             parts.append(self._frames(self._one_of(visits), self._length()))
             lots.append(lot)
-        return _stream(parts, lots, changed_from)
+        return stream_of(parts, lots, changed_from)
 
     def unrelated(self, *, after: int = 4) -> Stream:
         """A calm lead, then pictures that are no micrographs and have nothing in common."""
@@ -142,7 +142,7 @@ class Stage:
         for _ in range(after):
             parts.append(self._rng.choice(self._unrelated, min(self._length(), len(self._unrelated)), replace=False))
             lots.append(UNRELATED)
-        return _stream(parts, lots, changed_from)
+        return stream_of(parts, lots, changed_from)
 
     def ageing(self, samples: int = 34) -> Stream:
         """A calm lead, then a beam that loses 1 % of its current with each sample; shown at the nearest current there is."""
@@ -153,7 +153,7 @@ class Stage:
             visit = self._one_of(self._changed(FRAMES) if current == 1.0 else self._changed(AGED_FRAMES, current=current))
             parts.append(self._frames(visit, self._length()))
             lots.append(visit.lot)
-        return _stream(parts, lots, changed_from)
+        return stream_of(parts, lots, changed_from)
 
     def _lead(self) -> tuple[list[NDArray[np.int64]], list[str]]:
         samples = [self._calm_sample() for _ in range(int(self._rng.integers(LEAD_SAMPLES[0], LEAD_SAMPLES[1] + 1)))]
@@ -188,7 +188,8 @@ def nearest_current(current: float) -> float:
     return min((1.0, *CURRENTS), key=lambda imaged: abs(imaged - current))
 
 
-def _stream(parts: list[NDArray[np.int64]], lots: list[str], changed_from: int, *, declared: bool = False) -> Stream:
+def stream_of(parts: list[NDArray[np.int64]], lots: list[str], changed_from: int, *, declared: bool = False) -> Stream:
+    """Samples of the library's rows, one after the other, of which those from `changed_from` on are changed."""
     samples = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     change = sum(len(part) for part in parts[:changed_from])
     return Stream(np.concatenate(parts), samples, tuple(lots), change, declared)

@@ -16,9 +16,10 @@ from tests.benchmarks.drift.gates import gates
 from tests.benchmarks.drift.kept import Kept
 from tests.benchmarks.drift.library import Library
 from tests.benchmarks.drift.peers import FAMILIES, Cusum, Ewma, kswin
-from tests.benchmarks.drift.pool import Scored, Visit
+from tests.benchmarks.drift.pool import Visit
 from tests.benchmarks.drift.report import page
 from tests.benchmarks.drift.run import Size, Study
+from tests.benchmarks.drift.scored import Scored
 from tests.benchmarks.drift.splits import make_split
 from tests.benchmarks.drift.streams import Stage
 from tests.benchmarks.drift.study import FRAMES, everything, filament
