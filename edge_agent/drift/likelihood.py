@@ -12,7 +12,7 @@ SHIFTS = (1.0, 2.0, 4.0)
 """In standard deviations of a sample's mean of 8 frames."""
 BLOCK_SHIFTS = (2.0, 4.0)
 """Within a sample, in standard deviations of a contrast of blocks."""
-CAUTION = 0.25
+CAUTION = 0.5
 """Standard errors by which a lot's centre may be wrong in the direction that is watched: the same error meets every sample of it."""
 FARTHEST_SCORE = 15.0
 """Normal deviate beyond which a mean is simply certain."""

@@ -25,7 +25,7 @@ from tests.benchmarks.drift.library import Library
 from tests.benchmarks.drift.pool import Pool
 from tests.benchmarks.drift.report import page, table_of_gates, write
 from tests.benchmarks.drift.run import QUICK, Size, Study
-from tests.benchmarks.drift.splits import SPLITS, make_split
+from tests.benchmarks.drift.splits import FIRST_SPLIT, SPLITS, make_split
 from tests.benchmarks.drift.study import everything
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,10 @@ def main() -> None:
     manifest = load_manifest(asked.model)
     library = Library(pool, everything())
     print(f"{len(library.frames)} frames of {len(library.rows)} visits; {library.absent} visits are not scored", flush=True)
-    splits = [make_split(library, number, model_digest=manifest.onnx.sha256, members=manifest.members) for number in range(SPLITS)]
+    splits = [
+        make_split(library, number, model_digest=manifest.onnx.sha256, members=manifest.members)
+        for number in range(FIRST_SPLIT, FIRST_SPLIT + SPLITS)
+    ]
     study = Study(library, splits, Kept(asked.cache / "results"), QUICK if asked.quick else Size())
     results = study.run(peers=not asked.no_peers)
     print(table_of_gates(results))
