@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from model_repo.data.micrographs import FULL_SCALE
 from model_repo.staging import staged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,11 +36,14 @@ SHIFTS = ("noise +15 %", "dose -30 %", "blur +0.5 px", "filament 0.25")
 """Whose delays are foretold."""
 SAMPLES = (6, 16, 48)
 """A lot, whose cost and worth are told."""
+EVERY_S = 60.0
 SEED = 2021
 
 
-def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
+def calibrate(folder: Path, source: Source, visits: CalibrationVisits, tell: Callable[[str], None] = print) -> str:
     """Write `folder`/calibration.json and its digest into the manifest; return what can be promised, in words.
+
+    `tell` takes a line of progress a minute.
 
     The network's components come from the calibration side alone. The acquisition statistics, in which the network has no
     part, take the training images as well.
@@ -52,7 +56,7 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits) -> str:
         raise EdgeAgentError(
             source.name, f"names lots {', '.join(source.lots)}, the model {', '.join(manifest.lots)}", "calibrate with its own recipe"
         )
-    frames, altered = asyncio.run(_observe(folder, source, visits))
+    frames, altered = asyncio.run(_observe(folder, source, visits, tell))
     frames += [_measured(probe) for probe in source.visited("train", visits.frames)]
     calibration = fit_calibration(
         frames,
@@ -73,14 +77,23 @@ def _measured(probe: Probe) -> CalibrationFrame:
     return CalibrationFrame(probe.lot, probe.group, probe.name, None, measure(probe.pixels, FULL_SCALE))
 
 
-async def _observe(folder: Path, source: Source, visits: CalibrationVisits) -> tuple[list[CalibrationFrame], list[AlteredFrames]]:
+async def _observe(
+    folder: Path, source: Source, visits: CalibrationVisits, tell: Callable[[str], None]
+) -> tuple[list[CalibrationFrame], list[AlteredFrames]]:
     """Predict and measure fields of view on the calibration sources, the way the agent does; on some also after every known change."""
     predictor = EmbeddedPredictor(folder)
     await predictor.start()
+    began = told = time.monotonic()
+    seen = 0
 
     async def scored(probes: list[Probe], shown: list[NDArray[np.uint8]]) -> list[CalibrationFrame]:
+        nonlocal told, seen
         frames = [_frame(pixels) for pixels in shown]
         answers = await predictor.predict(frames)
+        seen += len(frames)
+        if time.monotonic() - told >= EVERY_S:
+            told = time.monotonic()
+            tell(f"{told - began:.0f} s: {seen} frames seen, now {probes[0].name}")
         return [
             CalibrationFrame(probe.lot, probe.group, probe.name, score(answer), frame.statistics)
             for probe, frame, answer in zip(probes, frames, answers, strict=True)
