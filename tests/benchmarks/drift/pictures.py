@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from edge_agent.drift import Calibration
     from tests.benchmarks.drift.library import Library
     from tests.benchmarks.drift.run import Results
-    from tests.benchmarks.drift.splits import Split
     from tests.benchmarks.drift.streams import Stream
 
 KINDS_OF_PEERS = ("ADWIN", "Page-Hinkley", "KSWIN", "CUSUM", "EWMA")
@@ -68,10 +68,10 @@ def delay_figure(results: Results) -> Figure:
 
 
 @printed
-def stream_figure(stream: Stream, split: Split, library: Library) -> Figure:
+def stream_figure(stream: Stream, calibration: Calibration, library: Library) -> Figure:
     """Entropy of every frame, and the judge's statistic with its threshold, onset and episodes; verticals are sample boundaries."""
     last = int(stream.samples[stream.change]) + SHOWN_AFTER
-    judge = Bench(split.calibration, NOMINAL).fresh()
+    judge = Bench(calibration, NOMINAL).fresh()
     statistic, threshold, bands, onset = [], math.nan, [], None
     for number, observation in enumerate(stream.observations(library)):
         if stream.samples[number] > last:

@@ -15,19 +15,19 @@ from tests.benchmarks.drift.pictures import delay_figure, run_length_figure, str
 from tests.benchmarks.drift.run import HABITS, NOMINAL
 from tests.benchmarks.drift.splits import ALTERED_SAMPLES, CALIBRATION_SAMPLES
 from tests.benchmarks.drift.streams import AFTER_SAMPLES, LEAD_SAMPLES, LOSS_A_SAMPLE, USUAL
-from tests.benchmarks.drift.study import CALM_SAMPLES, CHANGED_SAMPLES
+from tests.benchmarks.drift.study import CALM_SAMPLES, CHANGED_SAMPLES, FRAMES
+from tests.benchmarks.drift.tables import delay_said, length_said, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from tests.benchmarks.drift.real_run import RealStudy
     from tests.benchmarks.drift.run import Results, Study
-    from tests.benchmarks.drift.tuning import RunLength
 
 KINDS = ("acquisition_change", "unseen_lot", "unrelated", "detector_fault", "undetermined", "missed")
 
 
-def write(folder: Path, text: str, study: Study, results: Results) -> None:
+def write(folder: Path, text: str, study: Study, results: Results, real: RealStudy | None) -> None:
     """Write drift.md and its figures."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "drift.md").write_text(text, encoding="utf-8")
@@ -37,28 +37,31 @@ def write(folder: Path, text: str, study: Study, results: Results) -> None:
         if change not in results.events[NOMINAL]:
             continue
         stream, split, library = study.example(change)
-        save(stream_figure(stream, split, library), folder / f"drift-stream-{change.split()[-1]}.png")
+        save(stream_figure(stream, split.calibration, library), folder / f"drift-stream-{change.split()[-1]}.png")
+    if real is not None:
+        stream, fold, library = real.example()
+        save(stream_figure(stream, fold.calibration, library), folder / "drift-stream-real.png")
 
 
 def table_of_gates(results: Results) -> str:
     """Every gate with what was found."""
     words = {True: "pass", False: "**FAIL**", None: "not measured"}
-    return _table(("gate", "wanted", "found", ""), [(gate.name, gate.wanted, gate.found, words[gate.passed]) for gate in gates(results)])
+    return table(("gate", "wanted", "found", ""), [(gate.name, gate.wanted, gate.found, words[gate.passed]) for gate in gates(results)])
 
 
-def page(results: Results, *, model: str, digest: str) -> str:
-    """The whole report, Markdown."""
+def page(results: Results, *, model: str, digest: str, real: str) -> str:
+    """The whole report, Markdown; `real` is its section on real micrographs."""
     events = sum(len(found) for found in results.events[NOMINAL].values())
     return f"""# Drift: when the judge alarms, and how often for nothing
 
 Model {model}, graph SHA-256 `{digest[:16]}…`; virtual microscope, all lots simulated. Made by `python -m tests.benchmarks drift`
 from {results.frames:,} frames scored once, on samples that neither the networks nor any calibration shown here has seen.
-Nothing here is a claim about a real instrument.
+Nothing here is a claim about a real instrument; one section is about real micrographs, and says how few they are.
 
 {results.splits} calibration splits: each takes {CALIBRATION_SAMPLES} of {CALM_SAMPLES} samples a lot to fit the judge,
 and draws its streams from the others.
 A stream is a row of samples, each of a lot drawn evenly, with {USUAL[0]} to {USUAL[1]} frames; lots are not declared unless said.
-A sample's frames come in the order they were taken, then are drawn again from the same ones
+A sample's {FRAMES} frames come in the order they were taken, then are drawn again from the same ones
 (`tests/benchmarks/drift/streams.py` says what that does to variances). Changes come after {LEAD_SAMPLES[0]} to {LEAD_SAMPLES[1]}
 calm samples and last to the stream's end, at most {AFTER_SAMPLES} samples; a detector that is silent through them has missed.
 The nominal run length is {NOMINAL:,} frames unless said; {events} streams with a change.
@@ -113,19 +116,13 @@ By unseen lot:
 
 {_ageing(results)}
 
+## On real micrographs, as far as the samples reach
+
+{real}
 ## Where this fails
 
 {_failures(results)}
 """
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _length(length: RunLength) -> tuple[str, str, str]:
-    value = f"{length.value:,.0f}" if length.alarms else f"> {length.frames:,}"
-    return value, f"{length.low:,.0f} to {length.high:,.0f}" if length.alarms else f"from {length.low:,.0f}", str(length.alarms)
 
 
 def _run_length_table(results: Results) -> str:
@@ -135,11 +132,11 @@ def _run_length_table(results: Results) -> str:
     named += [(f"nominal {NOMINAL:,}, lots declared", results.declared)]
     rows = []
     for name, runs in named:
-        value, interval, alarms = _length(run_length(runs))
+        value, interval, alarms = length_said(run_length(runs))
         shown, at_risk = sum(run["frames"] for run in runs), sum(run["at_risk"] for run in runs)
         samples = sum(run["samples"] for run in runs)
         rows.append((name, f"{shown:,}", f"{samples:,}", f"{100 * (1 - at_risk / shown):.2f} %", alarms, value, interval))
-    return _table(("stream", "frames", "samples", "inside episodes", "alarms", "frames between them", "90 %"), rows)
+    return table(("stream", "frames", "samples", "inside episodes", "alarms", "frames between them", "90 %"), rows)
 
 
 def _reasons(results: Results) -> str:
@@ -160,22 +157,14 @@ def _unseen(results: Results) -> str:
         these = [event for event in events if event["lot"] == lot]
         kinds = Counter(event["kind"] or "missed" for event in these)
         told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
-        rows.append((lot, str(len(these)), share_said([event["samples"] == 0 for event in these]), _delay(delays(these)), told))
-    return _table(("lot", "events", "inside its first sample", "delay", "told"), rows)
-
-
-def _delay(found: Sequence[float]) -> str:
-    if not found:
-        return "-"
-    missed = sum(map(math.isinf, found)) / len(found)
-    median, late = (("missed" if math.isinf(value) else f"{value:.0f}") for value in (quantile(found, 0.5), quantile(found, 0.9)))
-    return f"{median} / {late}" + (f" ({100 * missed:.0f} %)" if missed else "")
+        rows.append((lot, str(len(these)), share_said([event["samples"] == 0 for event in these]), delay_said(delays(these)), told))
+    return table(("lot", "events", "inside its first sample", "delay", "told"), rows)
 
 
 def _delay_table(results: Results) -> str:
     changes = list(results.events[NOMINAL])
     ours = run_length(results.calm[NOMINAL])
-    rows = [("**this judge**", f"{ours.alarms}", *(_delay(delays(events_of(results, change))) for change in changes))]
+    rows = [("**this judge**", f"{ours.alarms}", *(delay_said(delays(events_of(results, change))) for change in changes))]
     for score in SCORES:
         for family in FAMILIES:
             row = results.peers.get(NOMINAL, {}).get(f"{score} / {family.name}")
@@ -186,8 +175,8 @@ def _delay_table(results: Results) -> str:
                 rows.append((f"{name}, {family.parameter} {row['limit']:.4g}", f"{row['alarms']}: cannot reach", *("-" for _ in changes)))
                 continue
             found = [[math.inf if delay is None else float(delay) for delay in row["delays"][change]] for change in changes]
-            rows.append((f"{name}, {family.parameter} {row['limit']:.4g}", str(row["alarms"]), *map(_delay, found)))
-    return _table(("detector", "false alarms", *changes), rows)
+            rows.append((f"{name}, {family.parameter} {row['limit']:.4g}", str(row["alarms"]), *map(delay_said, found)))
+    return table(("detector", "false alarms", *changes), rows)
 
 
 def _confusion(results: Results, what: str) -> str:
@@ -203,7 +192,7 @@ def _confusion(results: Results, what: str) -> str:
                 *(f"**{share}**" if share and kind == TRUE_KIND[change] else share for kind, share in zip(KINDS, shares, strict=True)),
             )
         )
-    return _table(("true change", "events", *KINDS), rows)
+    return table(("true change", "events", *KINDS), rows)
 
 
 def _onsets(results: Results) -> str:
@@ -220,7 +209,7 @@ def _onsets(results: Results) -> str:
             cells.append(" / ".join(f"{share:.2f}" for share in shares))
         opened = sum(event["opened"] for event in events) / max(len(events), 1)
         rows.append((change, *cells, f"{opened:.2f}"))
-    return _table(("true change", "at the alarm", "settled", "episodes a change"), rows)
+    return table(("true change", "at the alarm", "settled", "episodes a change"), rows)
 
 
 def _ageing(results: Results) -> str:
@@ -229,7 +218,7 @@ def _ageing(results: Results) -> str:
         (f"{current:.2f}", f"{accuracy:.3f}", f"{100 * loss:.1f} ± {100 * error:.1f}")
         for current, accuracy, loss, error in zip(found["current"], found["accuracy"], found["loss"], found["error"], strict=True)
     ]
-    text = _table(("beam current", "accuracy, frames", "lost, points (± standard error over samples)"), rows)
+    text = table(("beam current", "accuracy, frames", "lost, points (± standard error over samples)"), rows)
     at = [math.inf if event["samples"] is None else event["samples"] + 1.0 for event in events_of(results, "ageing")]
     if not at:
         return "Not measured."
@@ -254,5 +243,5 @@ def _failures(results: Results) -> str:
         f"- The splits share {CALM_SAMPLES} samples a lot: their run lengths are not independent, and the pooled interval is too narrow.",
         "- A sample's frames beyond the pool's own are drawn again: very long samples are only as rich as their first frames.",
         f"- Events of a split share {CHANGED_SAMPLES - ALTERED_SAMPLES} changed sample(s) a lot: delays vary less than they would.",
-        "- Every stream is simulated; real micrographs of the shipped model's lots hold too few samples for a run length.",
+        "- Every stream on which a gate rests is simulated; the real micrographs are of too few samples for a run length.",
     ])  # fmt: skip

@@ -1,0 +1,188 @@
+"""The page's section on real micrographs: what was found, and what so few sources can and cannot show."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from scipy.stats import beta
+
+from tests.benchmarks.drift.gates import TRUE_KIND, delays, run_length, share_said
+from tests.benchmarks.drift.real_pictures import CALM_FRAMES, OTHER_FRAMES
+from tests.benchmarks.drift.real_run import LEFT_OUT, NOMINAL, ORDERS, PEERS, SHIPPED
+from tests.benchmarks.drift.tables import delay_said, length_said, table
+from tests.benchmarks.drift.tuning import SURE, RunLength
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.benchmarks.drift.real_run import RealResults
+
+ABSENT = "Left out: the micrographs are not at hand (`--data DIR` names the folder that holds the lots)."
+
+
+def share_interval(found: int, count: int) -> tuple[float, float]:
+    """Exact two-sided 90 % interval of a share (Clopper & Pearson 1934)."""
+    low = 0.0 if found == 0 else float(beta.ppf((1 - SURE) / 2, found, count - found + 1))
+    return low, 1.0 if found == count else float(beta.ppf((1 + SURE) / 2, found + 1, count - found))
+
+
+def section(results: RealResults, *, model: str, digest: str) -> str:
+    """Markdown without its heading."""
+    return f"""Model {model}, graph SHA-256 `{digest[:16]}…`, {results.frames:,} frames scored once: fields of view as
+`edge-agent simulate --source real` shows them. The networks were trained on none of the pictures shown here; the calibration side
+chose their best step. Pictures of each independent source:
+
+{_sources(results)}
+
+**{LEFT_OUT}**: {len(results.guarantee[LEFT_OUT])} calibrations, each on all but one source of every lot of both sides, and on the
+acquisition statistics of the training pictures, as shipped; its streams show the sources left out. **{SHIPPED}**: what a user has.
+A stream shows each held-out picture once, {CALM_FRAMES} frames of it, and after a change {OTHER_FRAMES} frames of each picture changed;
+no frame comes twice. The filament change is simulated on real frames; unseen lots and photographs are real.
+Each stream is drawn in {ORDERS} orders: two orders, or two visits to one picture, are one look at the same material. The judge
+promises nothing here, and says so: “{results.guarantee[SHIPPED][0]}”
+
+### False alarms on sources that did not calibrate
+
+{_calm(results)}
+
+{_limits(results)}
+
+{_called(results)}
+
+### Changes
+
+Frames from the change to the alarm, median / 90 % point (share missed).
+
+{_changes(results)}
+
+### Beside ADWIN and CUSUM on raw H
+
+Each is tuned to the loosest limit that raises no more alarms than the judge did on the same calm streams. These are so short that
+the limits are far looser than a month of imaging would ask for, theirs and, in what they realise, the judge's; its threshold is for
+{NOMINAL:,} frames. Delays as above.
+
+{_peers(results)}
+
+![a real stream with a simulated filament change](drift-stream-real.png)
+"""  # fmt: skip
+
+
+def _sources(results: RealResults) -> str:
+    rows = []
+    for side, lots in results.pictures.items():
+        for lot, held in lots.items():
+            named = ", ".join(f"{source} {count}" for source, count in held.items()) if len(held) <= 6 else "one each"
+            rows.append((side, lot, str(len(held)), str(sum(held.values())), named))
+    return table(("side", "lot", "sources", "pictures", "of each"), rows)
+
+
+def _calm(results: RealResults) -> str:
+    rows = []
+    for way, runs in results.calm.items():
+        once = [run for run in runs if run["order"] == 0]
+        alarmed, shown = _alarmed(runs)
+        low, high = share_interval(len(alarmed), len(shown))
+        length = run_length(once)
+        _, interval, alarms = length_said(length)
+        rows.append(
+            (
+                way,
+                f"{sum(run['samples'] for run in once)}",
+                f"{sum(run['frames'] for run in once):,}",
+                alarms,
+                interval,
+                f"{sum(len(run['opened']) for run in runs)} in {len(runs)}",
+                f"{len(alarmed)} of {len(shown)} ({100 * low:.0f} to {100 * high:.0f} %)",
+            )
+        )
+    head = ("calibration", "visits, one order", "frames", "alarms", "frames between them, 90 %", "alarms, streams of all orders",
+            "sources with an alarm in any order (exact 90 %)")  # fmt: skip
+    return table(head, rows)
+
+
+def _limits(results: RealResults) -> str:
+    """What the counts can show, reckoned from them."""
+    alarmed, shown = _alarmed(results.calm[LEFT_OUT])
+    _, high = share_interval(len(alarmed), len(shown))
+    at_risk = RunLength(sum(run["at_risk"] for run in results.calm[LEFT_OUT] if run["order"] == 0), 0)
+    needed = NOMINAL / RunLength(1, 0).lower_90
+    return (
+        f"What this can show: whether the judge cries wolf at every other source. With {len(shown)} sources, up to {100 * high:.0f} % of "
+        f"sources could raise a false alarm and still agree with what was seen. What it cannot show: a run length. "
+        f"Were all frames at risk independent, no alarm in {at_risk.frames:,} would say {at_risk.lower_90:,.0f} frames at 90 %; "
+        f"{NOMINAL:,} would take {needed:,.0f} frames without an alarm, {needed / CALM_FRAMES:,.0f} visits of {CALM_FRAMES} to "
+        f"independent samples, where there are {len(shown)}."
+    )
+
+
+def _called(results: RealResults) -> str:
+    """Sources that were called, and with what words."""
+    rows = []
+    for way, runs in results.calm.items():
+        alarmed, _ = _alarmed(runs)
+        for source in alarmed:
+            count = sum(source in run["alarmed"] for run in runs)
+            streams = sum(source in run["shown"] for run in runs)
+            rows.append((way, source, f"{count} of {streams}"))
+    if not rows:
+        return "No source was called."
+    reasons = sorted({reason for runs in results.calm.values() for run in runs for *_, reason, _ in run["opened"]})
+    told = "\n".join(f"- “{reason}”" for reason in reasons[:6])
+    return f"{table(('calibration', 'source', 'streams with an alarm in it'), rows)}\n\nSome of what was said:\n\n{told}"
+
+
+def _alarmed(runs: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Sources in whose visits an episode opened in any order, and all that were shown."""
+    return sorted({source for run in runs for source in run["alarmed"]}), sorted({source for run in runs for source in run["shown"]})
+
+
+def _changes(results: RealResults) -> str:
+    return "\n\n".join(f"{_capital(way)}:\n\n{_told(events)}" for way, events in results.events.items())
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _told(events: dict[str, list[dict[str, Any]]]) -> str:
+    rows = []
+    for change, streams in events.items():
+        for lot in sorted({event["lot"] for event in streams}):
+            these = [event for event in streams if event["lot"] == lot]
+            seen = [event for event in these if not event["masked"]]
+            told = [event for event in seen if event["delay"] is not None]
+            rows.append(
+                (
+                    change,
+                    lot,
+                    f"{len(these)} of {len({event['source'] for event in these})}" if TRUE_KIND[change] != "unrelated" else f"{len(these)}",
+                    str(len(these) - len(seen)),
+                    f"{len(told)} of {len(seen)}",
+                    delay_said(delays(these)),
+                    share_said([event["samples"] == 0 for event in seen]),
+                    share_said([event["kind"] == TRUE_KIND[change] for event in told]),
+                    share_said([event["settled"] == TRUE_KIND[change] for event in told]),
+                )
+            )
+    head = ("change", "lot it came in", "streams, of sources", "hidden by a false alarm", "told", "delay", "inside its first sample",
+            "kind right at the alarm", "settled")  # fmt: skip
+    return table(head, rows)
+
+
+def _peers(results: RealResults) -> str:
+    parts = []
+    for way, events in results.events.items():
+        alarms = sum(len(run["opened"]) for run in results.calm[way])
+        rows = [("**this judge**", str(alarms), *(delay_said(delays(streams)) for streams in events.values()))]
+        for family in PEERS:
+            row = results.peers[way][family.name]
+            found = [[math.inf if delay is None else float(delay) for delay in row["delays"][change]] for change in events]
+            said = map(delay_said, found) if row["reached"] else ("-" for _ in events)
+            rows.append((f"{family.name}, {family.parameter} {row['limit']:.4g}", _reached(row), *said))
+        parts.append(f"{_capital(way)}:\n\n{table(('detector', 'false alarms', *events), rows)}")
+    return "\n\n".join(parts)
+
+
+def _reached(row: dict[str, Any]) -> str:
+    return str(row["alarms"]) if row["reached"] else f"{row['alarms']}: cannot reach"
