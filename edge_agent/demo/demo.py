@@ -11,13 +11,13 @@ import numpy as np
 
 from edge_agent.core.errors import EdgeAgentError, ModelError
 from edge_agent.core.frame import Acquisition, Frame
-from edge_agent.demo.outcome import Outcome, compare
+from edge_agent.demo.outcome import Outcome, compare, in_words
 from edge_agent.demo.picture import Thumbnail, draw
 from edge_agent.demo.record import Record
 from edge_agent.demo.scenario import FRAMES_A_SAMPLE, injections, plan_demo
 from edge_agent.demo.stage import demo_settings, perform
 from edge_agent.demo.view import View, outcome_table
-from edge_agent.drift import SequentialJudge, load_calibration
+from edge_agent.drift import DriftSettings, SequentialJudge, load_calibration
 from edge_agent.frames import measure
 from edge_agent.inference import EmbeddedPredictor, find_model, load_manifest
 from edge_agent.simulate import Micrographs, views
@@ -38,6 +38,8 @@ DECLARED = "Each sample carries the lot its operator believes it to be, the unse
 UNDECLARED = (
     "No sample carries a lot: the agent has only the network's word, and an unseen lot that the network names firmly is often missed."
 )
+MEANING = "Evidence of change is counted in normal frames: chance alone reaches it at most once in so many."
+SETTING = "set for {:g} false alarm a month: one in {:,.0f} normal frames"
 RATE = 6.0
 SHOWN = 4
 """Which frame of a sample stands in the picture."""
@@ -64,6 +66,7 @@ def run_demo(out: Path, console: Console, *, seed: int = 0, rate: float = RATE, 
         raise ModelError(f"model {MODEL}", "ships no calibration, so nothing can be judged", "run `model-repo calibrate sem-real`")
     console.print(SequentialJudge(load_calibration(folder / manifest.calibration.file)).guarantee, soft_wrap=True, highlight=False)
     console.print(DECLARED if declared else UNDECLARED, soft_wrap=True, highlight=False)
+    console.print(MEANING, soft_wrap=True, highlight=False)
     plan = plan_demo(Micrographs.shipped(), seed)
     record = Record()
     with tempfile.TemporaryDirectory(prefix="edge-agent-demo-", ignore_cleanup_errors=True) as place:
@@ -80,8 +83,15 @@ def run_demo(out: Path, console: Console, *, seed: int = 0, rate: float = RATE, 
     alarms = list(record.alarms.values())
     outcome = compare(injected, alarms)
     console.print(outcome_table(outcome))
+    for sentence in in_words(outcome):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     picture = out / "demo.png"
-    draw(picture, record.points, injected, alarms, asyncio.run(_thumbnails(folder, plan, seed)), NOTE)
+    drift = settings.stream[0].drift
+    setting = SETTING.format(
+        drift.false_alarms_per_month, DriftSettings(drift.false_alarms_per_month, drift.frames_per_hour).frames_between_false_alarms
+    )
+    thumbnails = asyncio.run(_thumbnails(folder, plan, seed))
+    draw(picture, record.points, injected, alarms, thumbnails, setting=setting, note=NOTE)
     console.print(f"picture: {picture}", soft_wrap=True, highlight=False)
     return outcome
 
@@ -99,7 +109,7 @@ async def _thumbnails(folder: Path, plan: tuple[PlannedSample, ...], seed: int) 
             pixels = np.asarray(list(views(planned, FRAMES_A_SAMPLE, seed))[SHOWN].pixels)
             frame = Frame(pixels, 255.0, 0, 1, "", Acquisition(), measure(pixels, 255.0))
             [prediction] = await predictor.predict([frame])
-            found.append(Thumbnail(pixels, score(prediction).field_entropy, f"{shift}: {planned.lot}"))
+            found.append(Thumbnail(pixels, score(prediction).field_entropy, shift if shift == planned.lot else f"{shift}: {planned.lot}"))
         return found
     finally:
         await predictor.stop()

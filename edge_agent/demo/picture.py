@@ -1,12 +1,16 @@
-"""The demo's picture: entropy and drift over frames, what was injected, what was alarmed, and a few frames."""
+"""The demo's picture: entropy and evidence over frames, what was injected, what was told, and a few frames."""
 
 from __future__ import annotations
 
-import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from edge_agent.demo.lanes import LANE_PX, ROW_PX, boundaries_of, found_lane, injected_lane, legend, rows_of_labels, sample_lane
+from edge_agent.demo.marks import GREY, INK, SMALL
+from edge_agent.demo.panel import Backdrop, Frames, Scale, plot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +22,16 @@ if TYPE_CHECKING:
     from edge_agent.demo.record import Point
     from edge_agent.demo.scenario import Injection
 
-WIDTH, PLOT_HEIGHT, THUMBNAIL_PX = 1280, 210, 176
-LEFT, RIGHT, TOP, GAP = 74, 24, 52, 48
-SHADES = {"filament": (255, 236, 200), "unseen": (214, 232, 250), "unrelated": (240, 216, 240)}
-INK, GREY, RED, BLUE = (30, 30, 30), (150, 150, 150), (200, 30, 30), (20, 80, 160)
+WIDTH, THUMBNAIL_PX = 1280, 176
+LEFT, RIGHT = 84, 24
+SAMPLES_TOP, INJECTED_TOP = 68, 102
+ENTROPY_TOP, ENTROPY_BOTTOM = 146, 276
+EVIDENCE_TOP, EVIDENCE_BOTTOM = 310, 536
+FOUND_TOP = 564
 HIGHEST_ENTROPY = 1.0986
+BEYOND_LIMIT = 2
+"""Decades above the alarm limit up to which evidence is drawn."""
+TICK_FRAMES = 20
 
 
 class Thumbnail:
@@ -35,73 +44,63 @@ class Thumbnail:
 
 
 def draw(
-    path: Path, points: Sequence[Point], injected: Sequence[Injection], alarms: Sequence[Alarm], thumbnails: Sequence[Thumbnail], note: str
+    path: Path,
+    points: Sequence[Point],
+    injected: Sequence[Injection],
+    alarms: Sequence[Alarm],
+    thumbnails: Sequence[Thumbnail],
+    *,
+    setting: str,
+    note: str,
 ) -> None:
-    """Write the picture as PNG."""
-    height = TOP + 2 * (PLOT_HEIGHT + GAP) + 2 * THUMBNAIL_PX + 96
+    """Write the picture as PNG; `setting` says what the alarm limit was set for, `note` stands at the bottom."""
+    frames = Frames(LEFT, WIDTH - RIGHT, len(points))
+    below = FOUND_TOP + LANE_PX + ROW_PX * rows_of_labels(frames, alarms) + 24
+    height = below + 2 * THUMBNAIL_PX + 74
     canvas = Image.new("RGB", (WIDTH, height), "white")
     pen = ImageDraw.Draw(canvas)
-    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    pen.text((LEFT, 14), "edge-agent demo: real micrographs, a simulated filament change, an unseen lot, rubbish", INK, font)
-    threshold = next((point.threshold for point in points if point.threshold), None)
-    _plot(pen, TOP, [p.entropy for p in points], (0.0, HIGHEST_ENTROPY), None, "entropy, nats", injected, alarms)
-    top = 2.5 * (threshold or 5.0)
-    drift = [None if p.statistic is None else min(p.statistic, top) for p in points]
-    _plot(pen, TOP + PLOT_HEIGHT + GAP, drift, (0.0, top), threshold, "drift statistic (cut off)", injected, alarms)
-    below = TOP + 2 * (PLOT_HEIGHT + GAP)
+    title = "edge-agent demo: real micrographs, a simulated filament change, an unseen lot, rubbish"
+    pen.text((LEFT, 12), title, INK, ImageFont.load_default(15))
+    legend(pen, LEFT, 40)
+    sample_lane(pen, frames, SAMPLES_TOP, points)
+    injected_lane(pen, frames, INJECTED_TOP, injected)
+    backdrop = Backdrop(injected, alarms, boundaries_of(points))
+    plot(pen, frames, _entropy_scale(), [point.entropy for point in points], backdrop)
+    threshold = next((point.threshold for point in points if point.threshold is not None), None)
+    limit = None if threshold is None else (threshold, f"alarm limit {10**threshold:,.0f}, {setting}")
+    plot(pen, frames, _evidence_scale(threshold), [point.statistic for point in points], backdrop, limit)
+    for place in range(0, len(points), TICK_FRAMES):
+        pen.text((frames.x(place), EVIDENCE_BOTTOM + 5), str(place), GREY, SMALL, anchor="ma")
+    pen.text((LEFT - 8, EVIDENCE_BOTTOM + 5), "frame", GREY, SMALL, anchor="ra")
+    found_lane(pen, frames, FOUND_TOP, alarms)
     for place, thumbnail in enumerate(thumbnails):
         left = LEFT + place * (THUMBNAIL_PX + 14)
         frame = Image.fromarray(thumbnail.pixels).convert("RGB").resize((THUMBNAIL_PX, THUMBNAIL_PX))
         canvas.paste(frame, (left, below))
         canvas.paste(_entropy_map(thumbnail), (left, below + THUMBNAIL_PX + 4))
-        pen.text((left, below + 2 * THUMBNAIL_PX + 10), thumbnail.caption, INK, small)
-    pen.text((8, below + 4), "frame", GREY, small)
-    pen.text((8, below + THUMBNAIL_PX + 8), "entropy\nof each\nfield\n\nblue 0\nred 1.1", GREY, small)
-    pen.text((LEFT, height - 40), note, GREY, small)
+        pen.text((left, below + 2 * THUMBNAIL_PX + 10), thumbnail.caption, INK, SMALL)
+    if thumbnails:
+        pen.text((LEFT - 8, below + 4), "frame", GREY, SMALL, anchor="ra")
+        words = "entropy\nof each\nfield\n\nblue 0\nred 1.1"
+        pen.multiline_text((LEFT - 8, below + THUMBNAIL_PX + 8), words, GREY, SMALL, anchor="ra", align="right")
+    pen.text((LEFT, height - 28), note, GREY, SMALL)
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(path)
 
 
-def _plot(
-    pen: ImageDraw.ImageDraw,
-    top: int,
-    values: Sequence[float | None],
-    limits: tuple[float, float],
-    threshold: float | None,
-    title: str,
-    injected: Sequence[Injection],
-    alarms: Sequence[Alarm],
-) -> None:
-    small = ImageFont.load_default(12)
-    right, bottom = WIDTH - RIGHT, top + PLOT_HEIGHT
-    step = (right - LEFT) / max(1, len(values))
+def _entropy_scale() -> Scale:
+    title = "entropy of the ensemble's prediction, nats; at the top all three lots are equally likely"
+    return Scale(title, ENTROPY_TOP, ENTROPY_BOTTOM, HIGHEST_ENTROPY, ((0.0, "0"), (0.5, "0.5"), (1.0, "1.0")))
 
-    def x(place: float) -> float:
-        return LEFT + (place + 0.5) * step
 
-    def y(value: float) -> float:
-        return bottom - (value - limits[0]) / (limits[1] - limits[0]) * PLOT_HEIGHT
-
-    for injection in injected:
-        pen.rectangle((x(injection.first - 0.5), top, x(injection.last + 0.5), bottom), fill=SHADES[injection.shift])
-        pen.text((x(injection.first - 0.5) + 4, top + 4), injection.shift, INK, small)
-    pen.rectangle((LEFT, top, right, bottom), outline=GREY)
-    if threshold is not None:
-        pen.line((LEFT, y(threshold), right, y(threshold)), fill=RED)
-        pen.text((right - 60, y(threshold) - 16), "threshold", RED, small)
-    for known, run in itertools.groupby(enumerate(values), key=lambda held: held[1] is not None):
-        if known:  # a frame that was not judged leaves a gap
-            pen.line([(x(place), y(value)) for place, value in run if value is not None], fill=BLUE, width=2)
-    for alarm in alarms:
-        pen.line((x(alarm.opened), top, x(alarm.opened), bottom), fill=RED, width=2)
-        pen.text((x(alarm.opened) + 4, bottom - 18), alarm.kind.value, RED, small)
-        if alarm.closed is not None:
-            pen.line((x(alarm.closed), top, x(alarm.closed), bottom), fill=GREY)
-    for share in (0.0, 0.5, 1.0):
-        value = limits[0] + share * (limits[1] - limits[0])
-        pen.text((34, y(value) - 7), f"{value:.1f}", GREY, small)
-    pen.text((LEFT, top - 17), title, INK, small)
-    pen.text((right - 160, bottom + 4), f"frames 0 to {len(values) - 1}", GREY, small)
+def _evidence_scale(threshold: float | None) -> Scale:
+    """Decades, from evidence of nothing to some beyond the limit."""
+    highest = math.ceil(threshold or 0.0) + BEYOND_LIMIT
+    title = (
+        f"evidence of change: reached by chance at most once in so many normal frames (log scale, cut off at {10**highest:,}); "
+        "while an alert is open, of the current sample alone"
+    )
+    return Scale(title, EVIDENCE_TOP, EVIDENCE_BOTTOM, float(highest), tuple((float(n), f"{10**n:,}") for n in range(highest + 1)))
 
 
 def _entropy_map(thumbnail: Thumbnail) -> Image.Image:

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.verdict import Kind
-from edge_agent.demo.outcome import Alarm
+from edge_agent.core.verdict import Kind, Phase
+from edge_agent.demo.outcome import Alarm, Telling
 
 if TYPE_CHECKING:
     from edge_agent.core.event import Event
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One scored frame."""
+    """One scored frame; statistic and threshold are decimal logarithms of frames between false alarms, None when it was not judged."""
 
     path: str
     sample: str
@@ -56,19 +56,20 @@ class Record:
             self.refused.append(told["path"])
             return f"{told['path']} could not be read: {told['detail']}"
         if kind.startswith("alert."):
-            return self._alert(kind.removeprefix("alert."), told)
+            return self._alert(Phase(kind.removeprefix("alert.")), told)
         return None
 
-    def _alert(self, phase: str, told: dict[str, Any]) -> str:
-        here = len(self.points) - 1
-        seemed = Kind(told["kind"])
-        if phase == "opened":
-            self.alarms[told["episode"]] = Alarm(told["episode"], here, seemed, told["reason"], kinds=[seemed])
-        alarm = self.alarms[told["episode"]]
-        alarm.kind = seemed
-        if phase == "updated":
-            alarm.kinds.append(seemed)
-        if phase == "closed":
-            alarm.closed = here
-            return f"{told['path']}  closed   {seemed.value}"
-        return f"{told['path']}  {phase:8} {seemed.value} ({told['confidence']:.0%}): {told['reason']}"
+    def _alert(self, phase: Phase, told: dict[str, Any]) -> str:
+        telling = Telling(len(self.points) - 1, phase, Kind(told["kind"]), told["confidence"])
+        if phase is Phase.OPENED:
+            self.alarms[told["episode"]] = Alarm(told["episode"], self._place(told["onset_path"]), told["reason"], [telling])
+        else:
+            self.alarms[told["episode"]].tellings.append(telling)
+        if phase is Phase.CLOSED:
+            return f"{told['path']}  closed   {telling.kind.value}"
+        since = f" Since {told['onset_path']}." if phase is Phase.OPENED else ""
+        return f"{told['path']}  {phase.value:8} {telling.kind.value} ({telling.confidence:.0%}): {told['reason']}{since}"
+
+    def _place(self, path: str) -> int:
+        """The newest frame of that file."""
+        return max(place for place, point in enumerate(self.points) if point.path == path)

@@ -29,6 +29,7 @@ EXPECTED = {
     "unrelated": frozenset({Kind.UNRELATED, Kind.DETECTOR_FAULT}),
 }
 """The kinds that name an injected shift rightly."""
+NAMES = {"filament": "filament change", "unseen": "unseen lot", "unrelated": "rubbish"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Injection:
     shift: str
     first: int
     last: int
+
+    @property
+    def name(self) -> str:
+        """The shift in words."""
+        return NAMES[self.shift]
 
 
 def plan_demo(micrographs: Micrographs, seed: int) -> tuple[PlannedSample, ...]:

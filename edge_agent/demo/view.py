@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_agent.demo.outcome import Outcome
-    from edge_agent.demo.record import Record
+    from edge_agent.demo.record import Point, Record
 
 BARS = " ▁▂▃▄▅▆▇█"
 HIGHEST_ENTROPY = 1.0986
 """Nats: three lots, equally likely."""
 LINES = 10
+MOST_FRAMES = 10**9
+"""Evidence beyond this is told as this."""
 
 
 class View:
@@ -54,15 +56,14 @@ class View:
         elif self._record.points and (len(self._record.points) == 1 or self._record.points[-1].sample != self._record.points[-2].sample):
             point = self._record.points[-1]
             place = f"frame {len(self._record.points)}/{self._expected}"
-            drift = "not judged" if point.statistic is None else f"{point.statistic:.2f}"
-            said = f"{place}  sample {point.sample}  entropy {point.entropy:.3f}  drift {drift}"
+            said = f"{place}  sample {point.sample}  entropy {point.entropy:.3f}  {_evidence(point)}"
             self._console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _screen(self) -> Group:
         points = self._record.points
         width = max(20, self._console.width - 16)
         threshold = next((point.threshold for point in reversed(points) if point.threshold), 1.0)
-        entropy, drift = Text("entropy    "), Text("drift      ")
+        entropy, drift = Text("entropy    "), Text("evidence   ")
         for point in points[-width:]:
             colour = "red" if point.in_alarm else "green"
             entropy.append(_bar(point.entropy / HIGHEST_ENTROPY), colour)
@@ -70,14 +71,14 @@ class View:
         state = Text("waiting for the first frame")
         if points:
             last = points[-1]
-            said = f"{len(points)}/{self._expected}  sample {last.sample}  predicted {last.lot}  "
+            said = f"{len(points)}/{self._expected}  sample {last.sample}  predicted {last.lot}  {_evidence(last)}  "
             state = Text.assemble(said, ("ALARM", "bold red") if last.in_alarm else ("in control", "green"))
         alerts = Text("\n".join(self._lines), no_wrap=False)
         return Group(Panel(Group(state, entropy, drift), title="edge-agent demo"), Panel(alerts, title="alerts"))
 
 
 def outcome_table(outcome: Outcome) -> Table:
-    """Injected against found."""
+    """Injected against found, in figures."""
     table = Table(title="Injected and found", caption="delay and closed: frames after the change and after its end")
     for heading in ("injected", "frames", "found as", "right", "delay", "closed", "repeats"):
         table.add_column(heading, no_wrap=True)
@@ -94,6 +95,13 @@ def outcome_table(outcome: Outcome) -> Table:
     for alarm in outcome.false_alarms:
         table.add_row("nothing", str(alarm.opened), alarm.kind.value, "FALSE ALARM", "-", "-", "-")
     return table
+
+
+def _evidence(point: Point) -> str:
+    """The evidence of change against its limit, in words."""
+    if point.statistic is None or point.threshold is None:
+        return "not judged"
+    return f"evidence of change {min(10**point.statistic, MOST_FRAMES):,.0f}, alarm at {10**point.threshold:,.0f}"
 
 
 def _bar(share: float) -> str:
