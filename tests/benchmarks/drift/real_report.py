@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from scipy.stats import beta
@@ -117,24 +118,22 @@ def _limits(results: RealResults) -> str:
 
 
 def _called(results: RealResults) -> str:
-    """Sources that were called, and with what words."""
+    """Sources that were called, and with what words most often."""
     rows = []
     for way, runs in results.calm.items():
-        alarmed, _ = _alarmed(runs)
-        for source in alarmed:
-            count = sum(source in run["alarmed"] for run in runs)
-            streams = sum(source in run["shown"] for run in runs)
-            rows.append((way, source, f"{count} of {streams}"))
+        for source in _alarmed(runs)[0]:
+            opened = [episode for run in runs for episode in zip(run["opened_in"], run["opened"], strict=True)]
+            told = Counter(reason for place, (_, _, reason, _) in opened if place == source)
+            count, streams = (sum(source in run[what] for run in runs) for what in ("opened_in", "shown"))
+            rows.append((way, source, f"{count} of {streams}", f"“{told.most_common(1)[0][0]}”"))
     if not rows:
         return "No source was called."
-    reasons = sorted({reason for runs in results.calm.values() for run in runs for *_, reason, _ in run["opened"]})
-    told = "\n".join(f"- “{reason}”" for reason in reasons[:6])
-    return f"{table(('calibration', 'source', 'streams with an alarm in it'), rows)}\n\nSome of what was said:\n\n{told}"
+    return table(("calibration", "source", "streams with an alarm in it", "said most often"), rows)
 
 
 def _alarmed(runs: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
     """Sources in whose visits an episode opened in any order, and all that were shown."""
-    return sorted({source for run in runs for source in run["alarmed"]}), sorted({source for run in runs for source in run["shown"]})
+    return sorted({source for run in runs for source in run["opened_in"]}), sorted({source for run in runs for source in run["shown"]})
 
 
 def _changes(results: RealResults) -> str:

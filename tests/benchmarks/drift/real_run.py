@@ -45,7 +45,7 @@ class RealResults:
         frames: scored.
         pictures: of every side and lot, by independent source, how many.
         calm: by calibration, of each fold and order what the judge did while nothing was wrong; beside `measure.Calm` the `order`, the
-            sources `shown`, and those in whose visits it `alarmed`.
+            sources `shown`, and the source each episode was `opened_in`.
         events: by calibration and change, what was said of it; beside `measure.Event` the `source` it came in.
         peers: by calibration and peer: limit, alarms, whether it reached ours, delays by change.
         guarantee: what the judge says of its own calibration, by calibration.
@@ -178,9 +178,9 @@ class RealStudy:
         found = []
         for fold, order, stream in self._calm_streams(folds):
             run = calm_run(Bench(fold.calibration, NOMINAL).fresh(), stream, self._library)
-            alarmed = {self._source[int(stream.rows[number])] for number, *_ in run.opened}
+            opened_in = [self._source[int(stream.rows[number])] for number, *_ in run.opened]
             shown = {f"{picture.lot}/{picture.source}" for picture in fold.held_out}
-            found.append({**asdict(run), "order": order, "shown": sorted(shown), "alarmed": sorted(alarmed)})
+            found.append({**asdict(run), "order": order, "shown": sorted(shown), "opened_in": opened_in})
         return found
 
     def _events(self, folds: list[Fold]) -> dict[str, list[dict[str, Any]]]:
