@@ -270,10 +270,15 @@ def _pool(lots: list[_Samples]) -> _Pooled:
 
 
 def _signatures(lot: str, frames: list[CalibrationFrame], changes: list[AlteredFrames]) -> tuple[Signature, ...]:
-    before = _mean_values(frame for frame in frames if frame.score is not None)
+    """What each change does to the samples it was shown on; samples that were not seen before it are compared with the whole lot."""
+    usual = [frame for frame in frames if frame.score is not None]
     found = []
     for change in changes:
-        after = _mean_values(frame for frame in change.frames if frame.lot == lot)
+        altered = [frame for frame in change.frames if frame.lot == lot]
+        shown = {(frame.group, frame.sample) for frame in altered}
+        twins = [frame for frame in usual if (frame.group, frame.sample) in shown]
+        paired = {(frame.group, frame.sample) for frame in twins} == shown
+        before, after = _mean_values(twins if paired else usual), _mean_values(altered)
         shift = tuple(round(now - then, 6) for now, then in zip(after, before, strict=True))
         found.append(Signature(change=change.change, strength=change.strength, shift=shift))
     return tuple(found)

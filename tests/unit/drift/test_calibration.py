@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge_agent.core.errors import ModelError
-from edge_agent.drift import COMPONENTS, Calibration, CalibrationFrame, fit_calibration, load_calibration
+from edge_agent.drift import COMPONENTS, AlteredFrames, Calibration, CalibrationFrame, fit_calibration, load_calibration
 from edge_agent.drift.fit import inflation
 from tests.streams import BETWEEN, WITHIN, Stage, calibration
 
@@ -100,3 +100,14 @@ def test_a_calibration_of_version_one_is_still_read(tmp_path):
     assert first.lots["ebc"].spread["entropy"].degrees is None
     weighed = Calibration.model_validate(held | {"lots": {"ebc": lot | scores | {"distance_weight": [1.0, 2.0]}}})
     assert weighed.digest != first.digest
+
+
+def test_a_signature_is_what_a_change_does_to_the_very_samples_it_was_shown_on():
+    stage = Stage(3)
+    visits = [stage.sample(200) for _ in range(8)]
+    held = [CalibrationFrame("ebc", f"G{n}", f"G{n}", o.score, o.statistics) for n, visit in enumerate(visits) for o in visit]
+    strange = max(range(8), key=lambda n: sum(o.score.distance for o in visits[n]))
+    shown = [CalibrationFrame("ebc", f"G{strange}", f"G{strange}", o.score, o.statistics) for o in visits[strange]]
+    altered = [AlteredFrames("nothing at all", 1.0, shown)]
+    lot = fit_calibration(held, altered, model_digest="0" * 64, members=5, source="a test").lots["ebc"]
+    assert lot.signatures[0].shift == pytest.approx([0.0] * len(COMPONENTS), abs=1e-6)
