@@ -50,6 +50,14 @@ def panel_questions(interval: str = "5s", window: str | None = None) -> Iterator
             yield Question(f"panel {panel['title']!r}", expression)
 
 
+def annotation_questions(offset: str = "30s") -> Iterator[Question]:
+    """What the dashboard marks on all its panels; `offset` replaces how far back it compares."""
+    for annotation in dashboard()["annotations"]["list"]:
+        if "expr" in annotation:
+            expression = annotation["expr"].replace("$instance", ".*").replace("$stream", ".*")
+            yield Question(f"annotation {annotation['name']!r}", expression.replace("offset 30s", f"offset {offset}"))
+
+
 def rule_questions() -> Iterator[Question]:
     """Every alarm's expression."""
     for rule in rules():
@@ -62,7 +70,7 @@ def selectors(expression: str) -> list[str]:
 
 
 def unanswered(server: PrometheusServer, *, window: str | None = None, peers: bool = True) -> list[str]:
-    """Panels without data, and rules that read a metric nobody exports, on a Prometheus that scrapes a live agent.
+    """Panels without data, and rules and annotations that read a metric nobody exports, on a Prometheus that scrapes a live agent.
 
     Args:
         server: the Prometheus.
@@ -73,7 +81,7 @@ def unanswered(server: PrometheusServer, *, window: str | None = None, peers: bo
     for question in panel_questions(window=window):
         if not server.query(question.expression) and (peers or not OF_A_PEER.search(question.expression)):
             lacking.append(f"{question.place} has no data: {question.expression}")
-    for question in rule_questions():
+    for question in [*rule_questions(), *annotation_questions()]:
         server.query(question.expression)
         for metric in selectors(question.expression):
             if not server.query(f"count({metric})") and (peers or not OF_A_PEER.search(metric)):

@@ -88,6 +88,7 @@ async def assemble(
         line = make_line(stream, model, predictors.of(stream, model), reader, await journal.drift_state(stream.name), stands)
         metrics.model(stream.name, model.manifest.name, model.manifest.version, model.manifest.onnx.sha256)
         metrics.open_episodes(stream.name, line.desk.calling(line.judge.open_kinds))
+        metrics.held(stream.name, held=line.desk.is_held(clock.now_ns()))
         lines.append(replace(line, pictures=evidence.promised(stream.name)))
     for predictor in predictors.named.values():
         release.push_async_callback(predictor.stop)

@@ -37,6 +37,9 @@ class Telemetry:
     ) -> None:
         """A frame was committed; outcome is scored, quarantined or companion; `size` in bytes, `at_s` seconds since the epoch."""
 
+    def sample_began(self, stream: str) -> None:
+        """A scored frame belongs to another sample than the one before, or is the first since the agent started."""
+
     def quarantined(self, stream: str, reason: str) -> None:
         """A file went to quarantine."""
 
@@ -48,6 +51,9 @@ class Telemetry:
 
     def open_episodes(self, stream: str, kinds: list[Kind]) -> None:
         """The kinds of all open episodes, told at start and after each change."""
+
+    def held(self, stream: str, *, held: bool) -> None:
+        """Whether an operator holds the stream's predictions, told at start and after each order."""
 
     def members(self, stream: str, answering: int, missing: int, stale: int) -> None:
         """Ensemble members that answered, that did not, and that are not believed: at a frame, or at a canary with news of them."""

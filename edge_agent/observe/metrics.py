@@ -80,6 +80,9 @@ class Metrics(Telemetry):
 
     def _define_frames(self) -> None:
         self._frames = self._counter("frames_total", "Frames and files committed, by outcome.", "stream", "outcome")
+        self._samples = self._counter(
+            "samples_total", "Samples begun, and one at each start; frames without a sample count none.", "stream"
+        )
         self._frame_bytes = self._counter("frame_bytes_total", "Bytes of the files committed.", "stream")
         self._stage = self._histogram("stage_seconds", "Time one frame spends in a stage.", STAGE_BUCKETS_S, "stage")
         self._settle_wait = self._histogram("settle_wait_seconds", "Time from notice to settled.", SETTLE_BUCKETS_S, "stream")
@@ -103,6 +106,7 @@ class Metrics(Telemetry):
         self._threshold = self._gauge("drift_threshold", "The statistic's alarm level; NaN when not judged.", "stream")
         states = ", ".join(f"{number} {state}" for number, state in enumerate(DriftState))
         self._state = self._gauge("drift_state", f"The stream's standing: {states}; NaN before the first frame.", "stream")
+        self._held = self._gauge("held", "Whether an operator holds the stream's predictions.", "stream")
         self._alert_open = self._gauge("alert_open", "Episodes now open, by kind.", "stream", "kind")
         self._alerts = self._counter("alerts_total", "Episodes opened, by the kind they opened as.", "stream", "kind")
         self._members = self._gauge(
@@ -149,9 +153,9 @@ class Metrics(Telemetry):
             self._initialise_stream(stream)
 
     def _initialise_stream(self, stream: str) -> None:
-        for metric in (self._frame_bytes, self._settle_wait, self._watch_up, self._watch_restarts):
+        for metric in (self._samples, self._frame_bytes, self._settle_wait, self._watch_up, self._watch_restarts):
             metric.labels(stream)
-        for metric in (self._entropy, self._information, self._referred):
+        for metric in (self._entropy, self._information, self._referred, self._held):
             metric.labels(stream)
         for gauge in (self._last_frame, self._statistic, self._threshold, self._state):
             gauge.labels(stream).set(math.nan)
@@ -213,6 +217,10 @@ class Metrics(Telemetry):
         if referred:
             self._referred.labels(stream).inc()
 
+    def sample_began(self, stream: str) -> None:
+        """Count a sample."""
+        self._samples.labels(stream).inc()
+
     def quarantined(self, stream: str, reason: str) -> None:
         """Count a file that could not be used."""
         self._quarantined.labels(stream, reason).inc()
@@ -232,6 +240,10 @@ class Metrics(Telemetry):
         """Record the kinds of all open episodes."""
         for kind in Kind:
             self._alert_open.labels(stream, kind).set(kinds.count(kind))
+
+    def held(self, stream: str, *, held: bool) -> None:
+        """Record whether an operator holds the stream's predictions."""
+        self._held.labels(stream).set(held)
 
     def members(self, stream: str, answering: int, missing: int, stale: int) -> None:
         """Record how many ensemble members answered the last frame or canary, and why the others do not count."""

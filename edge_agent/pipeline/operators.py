@@ -125,6 +125,7 @@ class Operators:
         log.warning("ordered", stream=line.name, verb=execution.word.verb, who=execution.word.who, answer=execution.word.answer)
         self._around.told(execution)
         self._around.telemetry.open_episodes(line.name, line.desk.calling(line.judge.open_kinds))
+        self._around.telemetry.held(line.name, held=line.desk.is_held(self._around.now_ns()))
 
     async def _refuse(self, order: Order, stream: str, answer: str) -> None:
         now_ns = self._around.now_ns()

@@ -67,6 +67,7 @@ class Pipeline:
         held = {line.name: (line, self._carriers[line.name].judging) for line in lines}
         self._operators = None if orders is None else Operators(orders, held, self)
         self._journal_waits_for = ""
+        self._samples: dict[str, str] = {}
 
     async def run(self) -> None:
         """Carry frames until cancelled; nothing that was admitted is lost by that. Orders that wait come before the first frame."""
@@ -150,6 +151,10 @@ class Pipeline:
             self.telemetry.quarantined(stream, job.rejected.cause)
             log.warning("quarantined", stream=stream, path=file.path, cause=job.rejected.cause, reason=job.rejected.reason)
         for place, judged in enumerate(conclusion.frames):
+            sample = judged.observation.ref.sample
+            if sample is not None and sample != self._samples.get(stream):
+                self._samples[stream] = sample
+                self.telemetry.sample_began(stream)
             score, verdict = judged.observation.score, judged.verdict
             self.telemetry.frame_done(
                 stream,

@@ -20,7 +20,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.verdict import DriftState, Kind, Phase
 from edge_agent.observe import HealthServer, Metrics, PartState, Watchdog
 from tests.conftest import absent
-from tests.deployed_queries import DEPLOY, RULES, rules, unanswered
+from tests.deployed_queries import DEPLOY, RULES, annotation_questions, panel_questions, rules, unanswered
 from tests.peers.prometheus import AlertmanagerServer, PrometheusServer, free_port, why_absent
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def live_well(metrics: Metrics, number: int) -> None:
     metrics.queue_length("predict", number % 3)
     metrics.requests_in_flight(number % 2)
     metrics.frame_done(STREAM, "scored", size=1_000_000, at_s=now_s, entropy=0.1, mutual_information=0.01, referred=number % 10 == 0)
-    metrics.drift(STREAM, 1.0 + number % 3, 8.0, DriftState.IN_CONTROL)
+    if number % 10 == 0:
+        metrics.sample_began(STREAM)
+    metrics.held(STREAM, held=number % 40 < 20)
+    metrics.drift(STREAM, 1.0 + number % 3, 4.3, DriftState.IN_CONTROL)
     metrics.members(STREAM, 5, 0, 0)
     metrics.outbox(0, None)
     metrics.published("kafka", 1, now_s)
@@ -54,7 +57,7 @@ def live_ill(metrics: Metrics, number: int) -> None:
     metrics.frame_done(STREAM, "scored", size=1_000_000, at_s=time.time(), entropy=0.9, mutual_information=0.3, referred=True)
     metrics.frame_done(STREAM, "quarantined", size=10, at_s=time.time(), entropy=None, mutual_information=None, referred=False)
     metrics.quarantined(STREAM, "truncated")
-    metrics.drift(STREAM, 99.0, 8.0, DriftState.ALARM)
+    metrics.drift(STREAM, 30.0, 4.3, DriftState.ALARM)
     if number == 0:
         metrics.episode(STREAM, Kind.DETECTOR_FAULT, Phase.OPENED)
     metrics.open_episodes(STREAM, [Kind.DETECTOR_FAULT, Kind.DEGRADED])
@@ -202,6 +205,28 @@ EXPECTED = {("ill", name) for name in ILLNESSES} | {("gone", "EdgeAgentSilent")}
 
 def test_every_panel_and_every_rule_finds_data(laboratory: Laboratory):
     eventually(lambda: unanswered(laboratory.prometheus), [])
+
+
+def test_samples_holds_and_episodes_are_marked_on_the_dashboard(laboratory: Laboratory):
+    asked = {question.place: question.expression for question in annotation_questions(offset="2s")}
+
+    def marked() -> set[str]:
+        return {place for place, expression in asked.items() if laboratory.prometheus.query(expression)}
+
+    wanted = {"annotation 'Episodes'", "annotation 'Held'", "annotation 'Other alarms'", "annotation 'Samples'"}
+    seen: set[str] = set()
+    eventually(lambda: seen.update(marked()) or wanted <= seen, wanted=True)
+
+
+def test_evidence_is_drawn_in_frames_up_to_a_hundred_times_its_limit(laboratory: Laboratory):
+    evidence, limit = (question.expression for question in panel_questions() if "drift_threshold" in question.expression)
+
+    def drawn(expression: str) -> dict[str, float]:
+        return {one["metric"]["instance"]: float(one["value"][1]) for one in laboratory.prometheus.query(expression)}
+
+    assert drawn(limit) == pytest.approx({"well": 10**4.3, "ill": 10**4.3})
+    assert drawn(evidence)["ill"] == pytest.approx(10**6.3)
+    assert drawn(evidence)["well"] in (10.0, 100.0, 1000.0)
 
 
 def test_the_ill_and_the_silent_are_alarmed_and_the_well_is_not(laboratory: Laboratory):

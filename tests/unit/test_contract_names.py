@@ -7,7 +7,7 @@ import re
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge_agent.observe import Metrics
-from tests.deployed_queries import DEPLOY, panel_questions, rule_questions, rules, selectors
+from tests.deployed_queries import DEPLOY, annotation_questions, panel_questions, rule_questions, rules, selectors
 
 ROW = re.compile(r"^\| `([a-z_]+)`(?: \*)? \| (counter|gauge|histogram) \| ([a-z, ]*) ?\|", re.MULTILINE)
 HISTOGRAM_PARTS = re.compile(r"_(bucket|sum|count)$")
@@ -36,7 +36,9 @@ def test_code_and_table_tell_the_same_names_types_and_labels():
 
 
 def test_dashboard_and_rules_read_every_metric_and_no_other():
-    read = {name for question in [*panel_questions(), *rule_questions()] for name in selectors(question.expression)}
+    read = {
+        name for question in [*panel_questions(), *annotation_questions(), *rule_questions()] for name in selectors(question.expression)
+    }
 
     assert {HISTOGRAM_PARTS.sub("", name) for name in read} == set(in_code())
 

@@ -187,6 +187,18 @@ def test_a_panel_asks_the_provisioned_source(panel: dict[str, Any]):
     assert set(re.findall(r"\$(\w+)", json.dumps([target["expr"] for target in panel["targets"]]))) <= VARIABLES
 
 
+@pytest.mark.parametrize("annotation", [one for one in dashboard()["annotations"]["list"] if "expr" in one], ids=lambda one: one["name"])
+def test_an_annotation_asks_the_provisioned_source(annotation: dict[str, Any]):
+    provisioned = {source["uid"] for source in load(DEPLOY / "grafana/provisioning/datasources/prometheus.yaml")["datasources"]}
+
+    assert annotation["datasource"]["uid"] in provisioned
+    assert annotation["enable"]
+    assert annotation["titleFormat"]
+    assert re.fullmatch(r"\d+s", annotation["step"])
+    assert set(re.findall(r"offset (\w+)", annotation["expr"])) <= {annotation["step"]}
+    assert set(re.findall(r"\$(\w+)", annotation["expr"])) <= VARIABLES
+
+
 def test_the_unit_lets_systemd_watch_and_restart_the_agent():
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[method-assign,assignment]  # configparser's own way to keep the case of keys

@@ -131,6 +131,19 @@ def test_a_state_is_its_place_in_the_order(metrics: Metrics, state: DriftState, 
     assert math.isnan(value(metrics, "drift_threshold", stream="sem") or 0)
 
 
+def test_samples_are_counted_and_holds_come_and_go(metrics: Metrics):
+    assert (value(metrics, "samples_total", stream="sem"), value(metrics, "held", stream="sem")) == (0, 0)
+
+    metrics.sample_began("sem")
+    metrics.sample_began("sem")
+    metrics.held("sem", held=True)
+    assert (value(metrics, "samples_total", stream="sem"), value(metrics, "held", stream="sem")) == (2, 1)
+
+    metrics.held("sem", held=False)
+    assert value(metrics, "held", stream="sem") == 0
+    assert value(metrics, "samples_total", stream="eds") == 0
+
+
 def test_an_emptied_outbox_has_no_oldest_event(metrics: Metrics):
     metrics.outbox(4, 1.7e9)
     assert value(metrics, "outbox_oldest_timestamp_seconds") == 1.7e9

@@ -15,10 +15,10 @@ import pytest
 from edge_agent.core.frame import Acquisition, FileIdentity, Frame, SettledFile, SettleOutcome
 from edge_agent.core.naming import NameRule
 from edge_agent.core.prediction import ModelIdentity, Prediction
-from edge_agent.core.telemetry import NoTelemetry
 from edge_agent.core.verdict import DriftState
 from edge_agent.drift import Calibration, SequentialJudge
 from edge_agent.journal import Commit, Execution, FinishedFile, FrameRecord, Journal, Outcome, operation
+from edge_agent.observe import Metrics
 from edge_agent.pipeline import Desk, Order, Orders, StreamLine
 from edge_agent.pipeline.operators import Operators
 from edge_agent.publish import Origin, alert, frame_scored
@@ -45,10 +45,10 @@ class Bench:
     """A stream's line, its journal and its operators, without reader and model: frames come scored."""
 
     agent = "pc7"
-    telemetry = NoTelemetry()
 
     def __init__(self, journal: Journal, folder: Path, desk: Desk, judge: SequentialJudge) -> None:
         self.journal = journal
+        self.telemetry = Metrics([S], "jsonl", "1")
         self.orders = Orders(folder)
         none: Any = None
         rule = NameRule("none")
@@ -100,6 +100,11 @@ class Bench:
         await self.operators.attend()
         assert self.orders.waiting() == []
         return await self.answer(order)
+
+    @property
+    def is_held(self) -> bool:
+        """What the metric says."""
+        return self.telemetry.registry.get_sample_value("edge_agent_held", {"stream": S}) == 1
 
     async def events(self, kind: str = "") -> list[dict[str, Any]]:
         rows = await self.journal.unsent(100_000)
@@ -255,16 +260,21 @@ async def test_predictions_are_held_until_released_or_until_their_time_is_over(t
     stage = Stage(6)
     async with bench(tmp_path) as made:
         assert (await made.said("release")).answer == "the predictions of stream sem are not held"
+        assert not made.is_held
         assert (await made.said("hold")).applied
+        assert made.is_held
         assert {(one["held"], one["referred"]) for one in await made.feed(samples(stage, 1))} == {(True, True)}
     async with bench(tmp_path) as again:
         assert {(one["held"], one["referred"]) for one in await again.feed(samples(stage, 1))} == {(True, True)}
         assert (await again.said("release", why="tested")).applied
+        assert not again.is_held
         assert {(one["held"], one["referred"]) for one in await again.feed(samples(stage, 1))} == {(False, False)}
         assert (await again.said("hold", for_s=60.0)).applied
+        assert again.is_held
         again.at_ns += 61 * 10**9
         assert {one["held"] for one in await again.feed(samples(stage, 1))} == {False}
         await again.operators.attend()
+        assert not again.is_held
         told = await again.events("edge.hold.changed")
         assert [(one["held"], one["operator"]) for one in told] == [
             (True, "A. Curie"), (False, "A. Curie"), (True, "A. Curie"), (False, "edge-agent"),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import FrameRejectedError, JournalFullError, PredictorUnavailableError
@@ -17,6 +18,7 @@ from edge_agent.core.prediction import ModelIdentity, Prediction
 from edge_agent.core.telemetry import NoTelemetry
 from edge_agent.core.verdict import DriftState, Verdict
 from edge_agent.journal import Journal, JournalView
+from edge_agent.observe import Metrics
 from edge_agent.pipeline import Pipeline, StreamLine
 from tests.an_agent import frame
 from tests.calibrated_model import as_frame
@@ -24,8 +26,6 @@ from tests.calibrated_model import as_frame
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
-
-    import pytest
 
     from edge_agent.core.frame import Frame
     from edge_agent.core.verdict import Kind, Observation
@@ -231,6 +231,22 @@ async def test_a_file_rewritten_while_its_first_state_is_under_way_is_recognised
         await drained(line)
         assert line.judge.seen == names(0)
         assert line.outcomes(tmp_path) == {"scored": 1, "repeat": 2}
+
+
+@pytest.mark.parametrize(("rule", "samples"), [(r"name:^(\d)", 3), ("none", 0)])
+async def test_samples_are_counted_as_frames_go_from_one_to_the_next(tmp_path: Path, rule: str, samples: int) -> None:
+    journal, metrics = await Journal.open(tmp_path, clock=SystemClock()), Metrics(["sem"], "jsonl", "1")
+    line = StreamLine("sem", tmp_path, NameRule.parse(rule), NameRule("none"), Reader(), Predictor(), Judge(), None, None)
+    pipeline = Pipeline("agent", [line], journal, SystemClock(), metrics, lambda: None)
+    task = asyncio.create_task(pipeline.run())
+    for number in (10, 11, 20, 21, 12):  # back to the first sample is a sample, too
+        file = FileIdentity("sem", f"{number}.tif", 1, 1_000_000_000 + number)
+        await pipeline.admit([SettledFile(file, SettleOutcome.COMPLETE, 2_000_000_000)])
+    await asyncio.wait_for(pipeline.drained(), 20)
+    assert metrics.registry.get_sample_value("edge_agent_samples_total", {"stream": "sem"}) == samples
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await journal.close()
 
 
 async def test_a_stream_that_waits_keeps_no_other_waiting(tmp_path: Path) -> None:
