@@ -32,7 +32,7 @@ from tests.benchmarks.drift.library import Library
 from tests.benchmarks.drift.pool import Pool
 from tests.benchmarks.drift.real_folds import Fold, acquired, leave_one_source_out
 from tests.benchmarks.drift.real_pictures import RealPool, open_pictures
-from tests.benchmarks.drift.real_report import ABSENT, section
+from tests.benchmarks.drift.real_report import ABSENT, Told, tell
 from tests.benchmarks.drift.real_run import LEFT_OUT, SHIPPED, RealStudy
 from tests.benchmarks.drift.report import page, table_of_gates, write
 from tests.benchmarks.drift.run import QUICK, Size, Study
@@ -59,9 +59,9 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true")
     asked = parser.parse_args()
     kept = Kept(asked.cache / "results")
-    real, real_text = real_part(asked.real_model, asked.data, asked.cache, kept)
+    real, told = real_part(asked.real_model, asked.data, asked.cache, kept)
     if asked.real_only:
-        print(real_text)
+        print(told.section)
         return
     pool = Pool(asked.model, asked.cache)
     if not asked.scored_only:
@@ -75,18 +75,18 @@ def main() -> None:
     print(table_of_gates(results))
     whole = not (asked.quick or asked.no_peers or library.absent)
     out = asked.out or (ROOT / "model_repo" / "reports" if whole else asked.cache)
-    write(out, page(results, model=manifest.name, digest=manifest.onnx.sha256, real=real_text), study, results, real)
+    write(out, page(results, model=manifest.name, digest=manifest.onnx.sha256, real=told), study, results, real)
     print(f"\n{out / 'drift.md'}")
 
 
-def real_part(model: Path, data: Path, cache: Path, kept: Kept) -> tuple[RealStudy | None, str]:
-    """The study on real micrographs and its section of the page; None and a sentence where there are none.
+def real_part(model: Path, data: Path, cache: Path, kept: Kept) -> tuple[RealStudy | None, Told]:
+    """The study on real micrographs and what the page says of it; None and a sentence where there are none.
 
     Raises:
         EdgeAgentError: a picture of the split is missing, or the model ships no calibration.
     """
     if not data.is_dir():
-        return None, f"{ABSENT}\n"
+        return None, ABSENT
     pictures = open_pictures(SPLIT, data)
     pool = RealPool(model, cache, pictures)
     fill(pool, pictures.visits())
@@ -98,7 +98,7 @@ def real_part(model: Path, data: Path, cache: Path, kept: Kept) -> tuple[RealStu
     folds = leave_one_source_out(pictures, library, training, model_digest=manifest.onnx.sha256, members=manifest.members)
     shipped = Fold.of(load_calibration(model / manifest.calibration.file), pictures.test, library)
     study = RealStudy(pictures, library, {LEFT_OUT: folds, SHIPPED: [shipped]}, kept)
-    return study, section(study.run(), model=manifest.name, digest=manifest.onnx.sha256)
+    return study, tell(study.run(), model=manifest.name, digest=manifest.onnx.sha256)
 
 
 def fill(pool: ScoredVisits[Any], visits: list[Any]) -> None:

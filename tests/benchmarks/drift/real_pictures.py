@@ -32,7 +32,7 @@ SEED = 2021
 CALM_FRAMES = 24
 """Of a picture while nothing is wrong, as many as `model-repo calibrate` takes."""
 OTHER_FRAMES = 8
-"""Of a picture through another filament, or of an unseen lot."""
+"""Of a picture through another filament, of one visited again without a change, or of an unseen lot."""
 PHOTOGRAPH_FRAMES = 4
 TILES = 4
 """Of a melt-pool slice; neighbouring tiles overlap by half."""
@@ -111,7 +111,7 @@ class RealPictures:
         return [
             *(picture.calm for picture in self.known),
             *(picture.visit(OTHER_FRAMES) for picture in self.unseen),
-            *(picture.visit(OTHER_FRAMES, strength) for strength in STRENGTHS for picture in self.known),
+            *(picture.visit(OTHER_FRAMES, strength) for strength in (0.0, *STRENGTHS) for picture in self.known),
             *(picture.visit(PHOTOGRAPH_FRAMES) for picture in self.unrelated),
         ]
 

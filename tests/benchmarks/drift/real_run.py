@@ -33,6 +33,8 @@ SEED = 11
 ORDERS = 4
 """In which the held-out pictures are visited; they show the same frames in each."""
 PEERS = tuple(family for family in FAMILIES if family.name.startswith(("ADWIN", "CUSUM")))
+CONTROL = "nothing (control)"
+"""In place of a change: the same visits with nothing changed, so that an alarm after a change can be told from one that comes anyway."""
 LEFT_OUT, SHIPPED = "one source of each lot left out", "the shipped calibration, test side"
 SOURCES = ("library", "real_folds", "real_pictures", "real_run", "scored", "streams", "study")
 
@@ -79,7 +81,7 @@ class RealStage:
         return stream_of([self._rows(picture.calm) for picture in held], [picture.lot for picture in held], len(held))
 
     def filament(self, strength: float, first: str) -> Stream:
-        """All of them, then all of them through another filament, beginning with one of the lot `first`."""
+        """All of them, then all of them through another filament (through the same one at strength 0), beginning with one of `first`."""
         changed = sorted(self._drawn(self._fold.held_out), key=lambda picture: picture.lot != first)
         rest = self._drawn(changed[1:])
         return self._then([(picture.lot, self._rows(picture.visit(OTHER_FRAMES, strength))) for picture in (changed[0], *rest)])
@@ -153,7 +155,7 @@ class RealStudy:
     def _streams(self, folds: list[Fold]) -> dict[str, Iterator[tuple[Fold, Stream]]]:
         """Streams with a change, by change."""
         filaments = {f"filament {strength:g}": self._filaments(folds, strength) for strength in STRENGTHS}
-        return {**filaments, "unseen lot": self._unseen(folds), UNRELATED: self._unrelated(folds)}
+        return {CONTROL: self._filaments(folds, 0.0), **filaments, "unseen lot": self._unseen(folds), UNRELATED: self._unrelated(folds)}
 
     def _filaments(self, folds: list[Fold], strength: float) -> Iterator[tuple[Fold, Stream]]:
         for number, fold in enumerate(folds):
@@ -214,6 +216,6 @@ def _counts(pictures: RealPictures) -> dict[str, dict[str, dict[str, int]]]:
     found: dict[str, dict[str, dict[str, int]]] = {}
     for side in ("calibration", "test", "unseen", "unrelated"):
         for picture in getattr(pictures, side):
-            held = found.setdefault(side, {}).setdefault(picture.lot or UNRELATED, {})
+            held = found.setdefault(side, {}).setdefault(picture.lot or "photographs", {})
             held[picture.source] = held.get(picture.source, 0) + 1
     return found

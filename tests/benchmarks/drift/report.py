@@ -21,6 +21,7 @@ from tests.benchmarks.drift.tables import delay_said, length_said, table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.benchmarks.drift.real_report import Told
     from tests.benchmarks.drift.real_run import RealStudy
     from tests.benchmarks.drift.run import Results, Study
 
@@ -49,8 +50,8 @@ def table_of_gates(results: Results) -> str:
     return table(("gate", "wanted", "found", ""), [(gate.name, gate.wanted, gate.found, words[gate.passed]) for gate in gates(results)])
 
 
-def page(results: Results, *, model: str, digest: str, real: str) -> str:
-    """The whole report, Markdown; `real` is its section on real micrographs."""
+def page(results: Results, *, model: str, digest: str, real: Told) -> str:
+    """The whole report, Markdown; `real` is what it says of real micrographs."""
     events = sum(len(found) for found in results.events[NOMINAL].values())
     return f"""# Drift: when the judge alarms, and how often for nothing
 
@@ -118,10 +119,10 @@ By unseen lot:
 
 ## On real micrographs, as far as the samples reach
 
-{real}
+{real.section}
 ## Where this fails
 
-{_failures(results)}
+{_failures(results, real)}
 """
 
 
@@ -229,7 +230,7 @@ def _ageing(results: Results) -> str:
     )
 
 
-def _failures(results: Results) -> str:
+def _failures(results: Results, real: Told) -> str:
     failed = [f"- {gate.name}: wanted {gate.wanted}, found {gate.found}." for gate in gates(results) if gate.passed is False]
     unreached = [name for name, row in results.peers.get(NOMINAL, {}).items() if not row["reached"]]
     if unreached:
@@ -240,6 +241,7 @@ def _failures(results: Results) -> str:
         )
     return "\n".join([
         *failed,
+        *(f"- {failure}" for failure in real.failures),
         f"- The splits share {CALM_SAMPLES} samples a lot: their run lengths are not independent, and the pooled interval is too narrow.",
         "- A sample's frames beyond the pool's own are drawn again: very long samples are only as rich as their first frames.",
         f"- Events of a split share {CHANGED_SAMPLES - ALTERED_SAMPLES} changed sample(s) a lot: delays vary less than they would.",

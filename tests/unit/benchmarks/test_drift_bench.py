@@ -17,6 +17,7 @@ from tests.benchmarks.drift.kept import Kept
 from tests.benchmarks.drift.library import Library
 from tests.benchmarks.drift.peers import FAMILIES, Cusum, Ewma, kswin
 from tests.benchmarks.drift.pool import Visit
+from tests.benchmarks.drift.real_report import Told
 from tests.benchmarks.drift.report import page
 from tests.benchmarks.drift.run import Size, Study
 from tests.benchmarks.drift.scored import Scored
@@ -148,7 +149,8 @@ def test_a_study_is_kept_and_told_with_every_gate(library: Library, splits: list
     monkeypatch.setattr(run, "NOMINALS", (run.NOMINAL,))
     size = Size(calm=600, habit=300, events=1)
     results = Study(library, splits[:1], Kept(tmp_path), size).run()
-    text = page(results, model="numbers", digest="0" * 64, real="none of them")
+    text = page(results, model="numbers", digest="0" * 64, real=Told("none of them", ("it failed once",)))
+    assert "- it failed once\n" in text
     assert all(f"| {gate.name} |" in text for gate in gates(results))
     assert all(gate.passed is not None for gate in gates(results) if "delay" not in gate.name)
     assert next(gate for gate in gates(results) if gate.name == "in-control frames").passed is False

@@ -22,8 +22,8 @@ from tests.benchmarks.drift.kept import Kept
 from tests.benchmarks.drift.library import Library
 from tests.benchmarks.drift.real_folds import Fold, leave_one_source_out
 from tests.benchmarks.drift.real_pictures import OTHER_FRAMES, Picture, RealPictures, RealVisit, fields_of_view, open_pictures
-from tests.benchmarks.drift.real_report import section, share_interval
-from tests.benchmarks.drift.real_run import LEFT_OUT, ORDERS, SHIPPED, RealStage, RealStudy
+from tests.benchmarks.drift.real_report import share_interval, tell
+from tests.benchmarks.drift.real_run import CONTROL, LEFT_OUT, ORDERS, SHIPPED, RealStage, RealStudy
 from tests.benchmarks.drift.scored import Scored
 
 FILAMENT = np.array([0.3, 0.4, 0.6, 0.05, -0.4, 0.9, 0.3])
@@ -156,12 +156,14 @@ def test_a_study_of_real_pictures_is_kept_and_told_with_what_it_cannot_show(
     ways = {LEFT_OUT: folds, SHIPPED: [Fold.of(folds[0].calibration, pictures.test, library)]}
     results = RealStudy(pictures, library, ways, Kept(tmp_path)).run()
     assert [len(results.calm[way]) for way in ways] == [3 * ORDERS, ORDERS]
-    assert [len(results.events[LEFT_OUT][change]) for change in ("filament 2", "unseen lot", "unrelated")] == [24, 24, 12]
+    assert [len(results.events[LEFT_OUT][change]) for change in (CONTROL, "filament 2", "unseen lot", "unrelated")] == [24, 24, 24, 12]
     assert {event["source"] for event in results.events[LEFT_OUT]["unseen lot"]} == {"z/z1", "z/z2"}
     assert {source for run in results.calm[LEFT_OUT] for source in run["shown"]} == {"a/a1", "a/a2", "a/a3", "b/b1", "b/b2"}
     monkeypatch.setattr("tests.benchmarks.drift.real_report.PEERS", real_run.PEERS)
-    text = section(results, model="numbers", digest="0" * 64)
-    assert "With 5 sources" in text
+    text, failures = tell(results, model="numbers", digest="0" * 64)
+    alarmed = {source for run in results.calm[LEFT_OUT] for source in run["opened_in"]}
+    assert f"{len(alarmed)} of 5 (" in text
+    assert any("of 5 sources" in failure for failure in failures) is bool(alarmed)
     assert "No false-alarm guarantee can be stated" in text
     assert "where there are 5." in text
 
@@ -195,6 +197,6 @@ def test_pictures_come_from_the_split_and_a_missing_one_is_named(tmp_path, monke
 
 
 def test_without_micrographs_the_page_says_so(tmp_path) -> None:
-    study, text = bench_drift.real_part(tmp_path / "no model", tmp_path / "no data", tmp_path, Kept(tmp_path / "results"))
+    study, told = bench_drift.real_part(tmp_path / "no model", tmp_path / "no data", tmp_path, Kept(tmp_path / "results"))
     assert study is None
-    assert "--data" in text
+    assert "--data" in told.section
