@@ -92,6 +92,15 @@ class Judge(Protocol):
         """Continue from what `to_json` gave; raise ValueError for a state of another calibration."""
         ...
 
+    def take_over(self, other: Judge) -> None:
+        """Go on with what `other`, which judged the stream until now by another calibration, knows apart from that."""
+        ...
+
+    @property
+    def not_watched(self) -> str:
+        """Why most of the last frames could not be judged; "" while they are."""
+        ...
+
     @property
     def open_kinds(self) -> list[Kind]:
         """The kinds of the episodes that are open now."""

@@ -34,6 +34,14 @@ class DriftState(StrEnum):
     """In alarm still, but an operator has seen it: nobody is to be called."""
 
 
+class Cause(StrEnum):
+    """Why a frame was not judged; the values stand in metric labels."""
+
+    NO_CALIBRATION = "no_calibration"
+    LOT = "lot"
+    SETTINGS = "settings"
+
+
 class Phase(StrEnum):
     """A moment in an episode's life."""
 
@@ -128,6 +136,7 @@ class Verdict:
         changes: episode changes this frame caused, in order.
         stratum: the settings of the acquisition it was judged at, "" when the frame does not say.
         not_judged: why it was not judged, "" when it was.
+        cause: the same as one word; None when it was judged.
     """
 
     statistic: float | None
@@ -136,3 +145,4 @@ class Verdict:
     changes: tuple[EpisodeChange, ...] = ()
     stratum: str = ""
     not_judged: str = ""
+    cause: Cause | None = None

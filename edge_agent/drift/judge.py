@@ -1,31 +1,50 @@
-"""The judge: every frame's components against its lot, sample by sample, until the evidence says that something has changed."""
+"""The judge: every frame's components against its lot, sample by sample, until the evidence says that something has changed.
+
+It takes frames in the order of their sequence numbers and knows no other: neither a clock nor the time a frame says it was taken changes
+anything, an onset tells that time as it is. A frame of a lot or at settings that were never calibrated is not judged, says why, and
+leaves all that the judge holds as it was. Where the stream names no samples, they are inferred: a few frames more than are surely of the
+sample's lot that are surely of others begin one, and until then those stray frames count for nothing. So a predicted lot that flickers
+makes no samples.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from edge_agent.core.verdict import DriftState, Kind, Phase, Verdict
+from edge_agent.core.verdict import Cause, DriftState, Kind, Phase, Verdict
+from edge_agent.drift.baseline import tells_no_stratum
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE
 from edge_agent.drift.components import NETWORK, component_values
 from edge_agent.drift.degradation import is_lacking
 from edge_agent.drift.diagnosis import Diagnosis, diagnose, words
 from edge_agent.drift.episode import EVIDENCE_FRAMES, Episode
-from edge_agent.drift.evidence import NOTHING, Evidence, Sign
+from edge_agent.drift.evidence import NOTHING, Sign
 from edge_agent.drift.faults import FAULTY_FRAMES, is_blind, reason_of_blindness
 from edge_agent.drift.judge_state import State, from_json, to_json
+from edge_agent.drift.recall import identity_of, remember, resume
 from edge_agent.drift.sample import BLOCK, Held, Sample
 from edge_agent.drift.strata import UNRECORDED, stratum_of
 from edge_agent.drift.tables import LotTable
 from edge_agent.drift.thresholds import DriftSettings, Limits, statistic
 
 if TYPE_CHECKING:
-    from edge_agent.core.verdict import EpisodeChange, Observation
+    from edge_agent.core.protocols import Judge
+    from edge_agent.core.verdict import EpisodeChange, FrameRef, Observation
     from edge_agent.drift.calibration import Calibration
 
 Tables: TypeAlias = "dict[str, LotTable]"
 """Lots at one stratum, for declared or for predicted ones."""
 CONFIDENT = 0.9
-"""Without sample names, a predicted lot this probable that differs from the last one begins another sample."""
+"""Without sample names, a predicted lot this probable is believed."""
+CHANGED = 3
+"""So many more such frames of other lots than of the sample's begin another sample."""
+NAMED = 3
+"""Settings of a calibration that a reason names."""
+WEAKER = (
+    "The stream names no samples: they are inferred from confident changes of the predicted lot, so this is weaker than with names: "
+    "samples of one lot that follow each other count as one, and small lasting changes of them do not add up."
+)
 LOOKS = frozenset({3, 4, 6, 8, 12, 16, 24, 32})
 """Frames of a sample, answered by every member, after which an open episode's kind is looked at again."""
 LATEST = 4
@@ -40,14 +59,17 @@ class SequentialJudge:
     Args:
         calibration: of the model that answers the stream; None judges nothing and says so.
         settings: what the lab can bear.
+        names_samples: whether the stream has a rule that tells samples; only the guarantee's sentence depends on it.
     """
 
-    def __init__(self, calibration: Calibration | None, settings: DriftSettings | None = None) -> None:
+    def __init__(self, calibration: Calibration | None, settings: DriftSettings | None = None, *, names_samples: bool = True) -> None:
         self._settings = settings or DriftSettings()
         self._limits = Limits.of(self._settings)
         self._calibration = calibration
+        self._names_samples = names_samples
         self._tables = _tables_of(calibration) if calibration else {}
         self._digest = calibration.digest[:16] if calibration else ""
+        self._learns_home = calibration is not None and tells_no_stratum(calibration)
         self._state = State()
 
     @property
@@ -56,13 +78,14 @@ class SequentialJudge:
         nominal = f"nominally {self._settings.false_alarms_per_month:g} a month at {self._settings.frames_per_hour:g} frames an hour"
         if self._calibration is None:
             return "No guarantee: the model ships no calibration, so its frames are scored but not judged."
+        weaker = "" if self._names_samples else f" {WEAKER}"
         if scarce := self._calibration.scarce:
             counts = ", ".join(f"{lot} {samples}" for lot, samples in scarce.items())
             return (
                 f"No false-alarm guarantee can be stated: fewer than {SAMPLES_FOR_A_GUARANTEE} independent calibration samples ({counts}); "
-                f"limits are set for {nominal} under the calibrated model."
+                f"limits are set for {nominal} under the calibrated model.{weaker}"
             )
-        return f"Limits are set for {nominal}, as far as samples vary the way the calibration's samples do."
+        return f"Limits are set for {nominal}, as far as samples vary the way the calibration's samples do.{weaker}"
 
     @property
     def open_kinds(self) -> list[Kind]:
@@ -75,19 +98,36 @@ class SequentialJudge:
         """Which members are left out of the frames' scores; "" while no episode of kind degraded is open."""
         return self._state.degradation.reason
 
+    @property
+    def not_watched(self) -> str:
+        """Why the last frames were mostly not judged; "" while they are, and without a calibration, of which `guarantee` tells."""
+        return self._state.unjudged.told if self._calibration else ""
+
+    def take_over(self, other: Judge) -> None:
+        """Go on with what another judge of the stream knows apart from its calibration: the ensemble's state and the usual settings."""
+        if isinstance(other, SequentialJudge):
+            state = other._state  # noqa: SLF001 - its own kind
+            self._state.degradation, self._state.home = replace(state.degradation), replace(state.home)
+
     def update(self, observation: Observation) -> Verdict:
         """Take one frame, in sequence order."""
         state = self._state
         roll = state.degradation.update(observation)
         stratum = stratum_of(observation.acquisition)
+        if self._learns_home and state.home.moves(stratum):
+            roll = (*roll, *self._begin_at_home())
         lot = observation.declared_lot or observation.score.lot
         tables = self._at(stratum, declared=observation.declared_lot is not None)
         table = tables.get(lot) if tables else None
         if tables is None or table is None:
-            reason = self._not_judged(stratum, lot, known=tables is not None)
-            return Verdict(None, None, DriftState.UNCALIBRATED, roll, stratum, reason)
-        sample = self._sample(observation, stratum)
-        sample.votes[table.lot] = sample.votes.get(table.lot, 0) + 1
+            cause, reason = self._not_judged(stratum, lot, known=tables is not None)
+            state.unjudged.take(reason)
+            return Verdict(None, None, DriftState.UNCALIBRATED, roll, stratum, reason, cause)
+        state.unjudged.take("")
+        sample = self._sample(observation, lot, stratum, tables)
+        strays = sample.name is None and state.lot not in {"", lot} and self._is_sure(observation)
+        if not strays:
+            sample.votes[lot] = sample.votes.get(lot, 0) + 1
         table = tables[sample.lot]
         state.last_frames = [*state.last_frames[-(EVIDENCE_FRAMES - 1) :], observation.ref]
         blind = is_blind(observation.statistics, table)
@@ -96,7 +136,8 @@ class SequentialJudge:
             state.calm = []
             sign, scores = NOTHING, [0.0] * len(table.centre)
         else:
-            self._count(observation, sample, table)
+            if not strays:
+                self._count(observation, sample, table)
             scores = sample.scores(table)
             sign = state.evidence.look(sample, scores, table)
         changes = self._go_on(observation, sign, tables) if state.episode else self._begin(observation, sign, scores, tables)
@@ -104,49 +145,71 @@ class SequentialJudge:
         return Verdict(round(statistic(sign.frames), 6), round(self._limits.statistic, 6), standing, (*roll, *changes), stratum)
 
     def _at(self, stratum: str, *, declared: bool) -> Tables | None:
-        """The lots' tables at these settings.
-
-        A calibration whose frames did not say how they were taken is held to be for the settings the stream shows first.
-        """
-        held = self._calibration
-        if held is None:
-            return None
-        if held.stratum == UNRECORDED and not held.strata:
-            if self._state.home is None:
-                self._state.home = stratum
-            return self._tables[UNRECORDED, declared] if stratum == self._state.home else None
+        """The lots' tables at these settings; one whose frames did not say how they were taken holds for the usual settings."""
+        if self._learns_home:
+            return self._tables[UNRECORDED, declared] if stratum == self._state.home.stratum else None
         return self._tables.get((stratum, declared))
 
-    def _not_judged(self, stratum: str, lot: str, *, known: bool) -> str:
-        if self._calibration is None:
-            return "the model ships no calibration"
-        if known:
-            return f"lot {lot} was never calibrated"
-        home = self._state.home if self._calibration.stratum == UNRECORDED else self._calibration.stratum
-        return f"the instrument says {stratum or 'nothing of its settings'}; the calibration holds for {home or 'frames that say nothing'}"
+    def _begin_at_home(self) -> tuple[EpisodeChange, ...]:
+        """Forget all that was judged at settings that turn out not to be the usual ones."""
+        state, episode = self._state, self._state.episode
+        self._state = State(degradation=state.degradation, home=state.home, unjudged=state.unjudged)
+        if episode is None:
+            return ()
+        return (episode.close(f"Most frames are taken at other settings, {state.home.stratum or 'of which they say nothing'}."),)
 
-    def _sample(self, observation: Observation, stratum: str) -> Sample:
-        """The sample this frame belongs to, a new one where the stage has moved on or the settings were changed."""
-        state, name = self._state, observation.ref.sample
-        lot = observation.declared_lot or observation.score.lot
-        sure = observation.declared_lot is not None or observation.score.confidence >= CONFIDENT
-        moved = state.sample is None or (name, stratum) != (state.sample.name, state.sample.stratum)
-        if moved or state.sample is None or (name is None and sure and state.lot not in {"", lot}):
+    def _not_judged(self, stratum: str, lot: str, *, known: bool) -> tuple[Cause, str]:
+        calibration = self._calibration
+        if calibration is None:
+            return Cause.NO_CALIBRATION, "the model ships no calibration"
+        if known:
+            return Cause.LOT, f"lot {lot} was never calibrated"
+        held = [self._state.home.stratum] if self._learns_home else [calibration.stratum, *calibration.strata]
+        further = f" and {len(held) - NAMED} others" if len(held) > NAMED else ""
+        named = "; ".join(one or "frames that say nothing" for one in held[:NAMED])
+        says = stratum or "nothing of its settings"
+        return Cause.SETTINGS, f"the instrument says {says}; the calibration holds for {named}{further}"
+
+    def _sample(self, observation: Observation, lot: str, stratum: str, tables: Tables) -> Sample:
+        """The sample this frame belongs to, another one where the stage has moved on or the settings were changed."""
+        state, sample = self._state, self._state.sample
+        sure = self._is_sure(observation)
+        moved = sample is None or (observation.ref.sample, stratum) != (sample.name, sample.stratum)
+        if not moved and sure and observation.ref.sample is None:
+            other = state.lot not in {"", lot}
+            state.others = state.others + 1 if other else max(0, state.others - 1)
+            moved = state.others == CHANGED or (other and observation.declared_lot is not None)
+        if sample is None or moved:
             self._end_sample(declared=observation.declared_lot is not None)
-            state.sample = Sample(name, observation.ref, stratum)
-            state.last_frames = []
-            state.lot = ""
-        if sure:
+            sample = state.sample = self._next_sample(observation.ref, stratum, tables)
+            state.last_frames, state.lot, state.others = [], "", 0
+        if sure and not state.lot:
             state.lot = lot
-        return state.sample
+        return sample
+
+    @staticmethod
+    def _is_sure(observation: Observation) -> bool:
+        return observation.declared_lot is not None or observation.score.confidence >= CONFIDENT
+
+    def _next_sample(self, first: FrameRef, stratum: str, tables: Tables) -> Sample:
+        """The one that begins with this frame, or comes back with it."""
+        name, state = first.sample, self._state
+        if name is not None and state.recalled:
+            identity = identity_of(name, stratum)
+            found = next((one for one in state.recalled if one.identity == identity and one.lot in tables), None)
+            if found is not None:
+                return resume(found, name, first, stratum, state.evidence, tables[found.lot])
+        return Sample(name, first, stratum)
 
     def _end_sample(self, *, declared: bool) -> None:
         """What is over adds to the evidence, unless an episode is open: that has its own end."""
         state = self._state
-        if state.sample is not None and state.sample.frames and state.episode is None:
-            tables = self._at(state.sample.stratum, declared=declared)
-            if tables and (table := tables.get(state.sample.lot)):
-                state.evidence.end_sample(state.sample, state.sample.scores(table), table)
+        sample = state.sample
+        if sample is not None and not sample.is_empty and state.episode is None:
+            tables = self._at(sample.stratum, declared=declared)
+            if tables and (table := tables.get(sample.lot)):
+                state.evidence.end_sample(sample, sample.scores(table), table)
+                state.recalled = remember(state.recalled, sample, table)
 
     def _count(self, observation: Observation, sample: Sample, table: LotTable) -> None:
         state = self._state
@@ -190,7 +253,7 @@ class SequentialJudge:
             strength=diagnosis.strength,
         )
         state.calm = []
-        state.evidence = Evidence()
+        state.forget_samples()
         return (state.episode.told(Phase.OPENED),)
 
     def _go_on(self, observation: Observation, sign: Sign, tables: Tables) -> tuple[EpisodeChange, ...]:
@@ -205,7 +268,8 @@ class SequentialJudge:
         if state.blind == 0 and episode.is_over(state.calm, tables, self._limits):
             state.episode = None
             state.sample = Sample(sample.name, observation.ref, sample.stratum)
-            state.evidence = Evidence()
+            state.lot, state.others = "", 0
+            state.forget_samples()
             return (episode.close("The last frames lie within the normal range again."),)
         strange = statistic(sign.frames) >= STILL * self._limits.statistic
         if not is_lacking(observation.score) and sample.whole in LOOKS and strange:

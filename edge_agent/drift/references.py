@@ -12,12 +12,12 @@ from edge_agent.drift.sample import Held
 
 
 class References:
-    """Numbers the frames a state mentions; what all their paths begin with is written once."""
+    """Numbers the frames a state mentions; what all their paths begin and end with is written once."""
 
     def __init__(self, table: list[Any] | None = None) -> None:
-        prefix, rows = table or ("", [])
+        prefix, suffix, rows = table or ("", "", [])
         self._frames = [
-            FrameRef(int(seq), f"{prefix}{path}", int(index), None if sample is None else str(sample), datetime.fromisoformat(at))
+            FrameRef(int(seq), f"{prefix}{path}{suffix}", int(index), None if sample is None else str(sample), datetime.fromisoformat(at))
             for seq, path, index, sample, at in rows
         ]
 
@@ -31,10 +31,16 @@ class References:
         return self._frames[number]
 
     def rows(self) -> list[Any]:
-        """The table for JSON: the paths' common beginning, and a row a frame."""
+        """The table for JSON: the paths' common beginning and end, and a row a frame."""
         prefix = os.path.commonprefix([frame.path for frame in self._frames])  # noqa: RUF071 - of the text, to make it short
-        cut = len(prefix)
-        return [prefix, [[frame.seq, frame.path[cut:], frame.frame_index, frame.sample, frame.at.isoformat()] for frame in self._frames]]
+        rests = [frame.path[len(prefix) :] for frame in self._frames]
+        suffix = os.path.commonprefix([rest[::-1] for rest in rests])[::-1]  # noqa: RUF071 - likewise
+        rows = zip(self._frames, rests, strict=True)
+        return [
+            prefix,
+            suffix,
+            [[frame.seq, rest[: len(rest) - len(suffix)], frame.frame_index, frame.sample, frame.at.isoformat()] for frame, rest in rows],
+        ]
 
 
 class HeldFrames:
