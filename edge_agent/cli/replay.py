@@ -29,7 +29,7 @@ def command(
         float | None, typer.Option(help="Let frames pass so many times faster than they were recorded; as fast as it goes by default.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw statistic, threshold and alarms; needs matplotlib.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw evidence, its limit and alarms; needs matplotlib.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Run a past period through another calibration or threshold, and show what would have been alarmed beside what was.

@@ -63,8 +63,10 @@ class View:
         points = self._record.points
         width = max(20, self._console.width - 16)
         threshold = next((point.threshold for point in reversed(points) if point.threshold), 1.0)
-        entropy, drift = Text("entropy    "), Text("evidence   ")
-        for point in points[-width:]:
+        samples, entropy, drift = Text("samples    "), Text("entropy    "), Text("evidence   ")
+        shown = points[-width:]
+        for before, point in zip([None, *shown], shown, strict=False):
+            samples.append("|" if before is None or before.sample != point.sample else " ")
             colour = "red" if point.in_alarm else "green"
             entropy.append(_bar(point.entropy / HIGHEST_ENTROPY), colour)
             drift.append("?" if point.statistic is None else _bar(point.statistic / (2 * threshold)), colour)
@@ -72,9 +74,15 @@ class View:
         if points:
             last = points[-1]
             said = f"{len(points)}/{self._expected}  sample {last.sample}  predicted {last.lot}  {_evidence(last)}  "
-            state = Text.assemble(said, ("ALARM", "bold red") if last.in_alarm else ("in control", "green"))
+            state = Text.assemble(said, (f"ALARM{self._diagnosis()}", "bold red") if last.in_alarm else ("in control", "green"))
         alerts = Text("\n".join(self._lines), no_wrap=False)
-        return Group(Panel(Group(state, entropy, drift), title="edge-agent demo"), Panel(alerts, title="alerts"))
+        curves = Panel(Group(state, samples, entropy, drift), title="edge-agent demo", subtitle="evidence at half height alarms")
+        return Group(curves, Panel(alerts, title="alerts"))
+
+    def _diagnosis(self) -> str:
+        """What the newest open episode was last told to be."""
+        told = next((alarm.tellings[-1] for alarm in reversed(self._record.alarms.values()) if alarm.closed is None), None)
+        return f": {told.kind.value} ({told.confidence:.0%})" if told else ""
 
 
 def outcome_table(outcome: Outcome) -> Table:

@@ -165,6 +165,20 @@ def test_a_frame_that_is_not_judged_is_a_gap_and_no_zero(tmp_path):
     assert drawn[0] > drawn[1] > drawn[2] == 0
 
 
+def test_the_screen_marks_samples_and_names_the_diagnosis():
+    record, console = Record(), Console(file=io.StringIO(), width=120)
+    for number in range(6):
+        record.take(scored(number, sample=f"S{number // 3}", drift_state="alarm"))
+    told = {"episode": "E", "path": "S/5.tif", "onset_path": "S/3.tif", "confidence": 0.8, "reason": "why"}
+    record.take(event("edge.alert.opened.v1", kind="unseen_lot", **told))
+
+    console.print(View(console, record, 6)._screen())
+
+    shown = console.file.getvalue()
+    assert "samples    |  |  " in shown
+    assert "ALARM: unseen_lot (80%)" in shown
+
+
 def test_a_line_says_the_evidence_and_where_it_alarms():
     record, console = Record(), Console(file=io.StringIO(), width=120)
     record.take(scored(1, drift_statistic=2.2))
