@@ -46,6 +46,8 @@ NOTICED, NOTICED_OF_INFLATED = 2.5, 1.5
 """Standard deviations above the usual from which the network, too, notices a change that no acquisition explains."""
 ASSORTED = 8.0
 """Variance of the acquisition from frame to frame, over the largest of any lot, from which frames have nothing in common."""
+RUBBISH, FRAMES_OF_RUBBISH = 25.0, 4
+"""From so much of it, over so many frames, an alarm is raised whatever the means say: calm samples reached 7, rubbish began at 35."""
 FEWEST_STEPS = 3
 MEDIAN_OF_CHI2 = 0.455
 """Of chi-squared with one degree of freedom."""
@@ -130,6 +132,17 @@ def dispersion(recent: Recent, tables: Mapping[str, LotTable]) -> float:
         typical = fmean(steps) if len(steps) < FEWEST_STEPS else median(steps) / MEDIAN_OF_CHI2
         ratios.append(typical / max(table.within[place] for table in tables.values()) ** 2)
     return fmean(ratios)
+
+
+def is_rubbish(recent: Recent, tables: Mapping[str, LotTable]) -> bool:
+    """Whether frames have so little in common that no mean of them says anything."""
+    return len(recent) >= FRAMES_OF_RUBBISH and dispersion(recent, tables) >= RUBBISH
+
+
+def words_of_rubbish(recent: Recent, tables: Mapping[str, LotTable]) -> str:
+    """One sentence for an alarm by that rule."""
+    times = min(dispersion(recent, tables), 999.0)
+    return f"This sample's frames have nothing in common: brightness, contrast, noise and sharpness vary {times:.0f} times as much as usual."
 
 
 def nearest_change(mean: Vector, variances: Sequence[float], table: LotTable) -> tuple[str, float, float, float]:

@@ -17,7 +17,7 @@ from edge_agent.drift.baseline import tells_no_stratum
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE
 from edge_agent.drift.components import NETWORK, component_values
 from edge_agent.drift.degradation import is_lacking
-from edge_agent.drift.diagnosis import Diagnosis, diagnose, words
+from edge_agent.drift.diagnosis import Diagnosis, diagnose, is_rubbish, words, words_of_rubbish
 from edge_agent.drift.episode import EVIDENCE_FRAMES, Episode
 from edge_agent.drift.evidence import NOTHING, Sign
 from edge_agent.drift.faults import FAULTY_FRAMES, is_blind, reason_of_blindness
@@ -236,6 +236,8 @@ class SequentialJudge:
             onset = sign.onset or onset
             diagnosis = diagnose(state.sample.recent[-LATEST:] if sign.layer == "contrast" else state.sample.recent, tables)
             reason = words(sign, tables[state.sample.lot], diagnosis)
+        elif state.sample.frames in LOOKS and is_rubbish(state.sample.recent, tables):
+            diagnosis, reason = diagnose(state.sample.recent, tables), words_of_rubbish(state.sample.recent, tables)
         else:
             return ()
         state.episode = Episode(

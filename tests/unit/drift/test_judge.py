@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -65,6 +66,19 @@ def test_assorted_rubbish_is_unrelated():
     changes_of(judge, stage.sample(12))
     changes = changes_of(judge, stage.assorted(12))
     assert changes[-1].kind is Kind.UNRELATED
+
+
+def test_rubbish_whose_mean_is_ordinary_is_found_by_what_its_frames_lack_in_common():
+    judge, stage = SequentialJudge(fitted()), Stage(2)
+    changes_of(judge, stage.sample(12))
+    frames = []
+    for number in range(12):
+        shift = 4.0 if number % 2 else -4.0
+        frames += stage.sample(1, shift=(0, 0, 0, 0, 0.05 * shift, shift, shift))
+    name = frames[0].ref.sample
+    frames = [replace(frame, ref=replace(frame.ref, sample=name)) for frame in frames]
+    changes = changes_of(judge, frames)
+    assert [(change.phase, change.kind) for change in changes][0] == (Phase.OPENED, Kind.UNRELATED)
 
 
 def test_one_odd_frame_alone_raises_no_alarm():
