@@ -142,7 +142,7 @@ def is_rubbish(recent: Recent, tables: Mapping[str, LotTable]) -> bool:
 def words_of_rubbish(recent: Recent, tables: Mapping[str, LotTable]) -> str:
     """One sentence for an alarm by that rule."""
     times = min(dispersion(recent, tables), 999.0)
-    return f"This sample's frames have nothing in common: brightness, contrast, noise and sharpness vary {times:.0f} times as much as usual."
+    return f"The frames here have nothing in common: brightness, contrast, noise and sharpness vary {times:.0f} times as much as usual."
 
 
 def nearest_change(mean: Vector, variances: Sequence[float], table: LotTable) -> tuple[str, float, float, float]:

@@ -28,6 +28,8 @@ CALM = 0.55
 """Share of the limit below which a mean of calm frames must lie in every component."""
 SURER = 0.1
 """Gain in confidence that is worth telling, once, when a kind settles."""
+ASSORTED_STILL = 2.0
+"""Of frames that had nothing in common, so much of it shows that they still have not; see `edge_agent.drift.diagnosis.dispersion`."""
 LINGERING = 0.4
 """An acquisition change still holds while the frames resemble the same change at this share of its strength."""
 MILDEST, STRICTEST = 3.0, 1.5
@@ -115,7 +117,7 @@ class Episode:
         last = [held for held in recent if held.whole or self.is_of_acquisition][-CALM_FRAMES:]
         if len(last) < CALM_FRAMES or any(abs(value) >= limits.z for held in last for value in held.vector):
             return False
-        if dispersion(last, tables) > ASSORTED:
+        if dispersion(last, tables) > (ASSORTED_STILL if self.kind is Kind.UNRELATED else ASSORTED):
             return False
         table, mean, variances = common_place(last, tables)
         z = [value / math.sqrt(variance) for value, variance in zip(mean, variances, strict=True)]

@@ -78,7 +78,7 @@ def test_rubbish_whose_mean_is_ordinary_is_found_by_what_its_frames_lack_in_comm
     name = frames[0].ref.sample
     frames = [replace(frame, ref=replace(frame.ref, sample=name)) for frame in frames]
     changes = changes_of(judge, frames)
-    assert [(change.phase, change.kind) for change in changes][0] == (Phase.OPENED, Kind.UNRELATED)
+    assert next((change.phase, change.kind) for change in changes) == (Phase.OPENED, Kind.UNRELATED)
 
 
 def test_one_odd_frame_alone_raises_no_alarm():
