@@ -103,7 +103,7 @@ def stream_figure(stream: Stream, calibration: Calibration, library: Library) ->
             axes.axvspan(start, end, color=BAND, linewidth=0, zorder=-1, label="episode" if axes is below and start == bands[0] else None)
     below.set(xlabel="frame (verticals: sample boundaries)", ylabel="statistic", xlim=(0, len(statistic) - 1))
     below.set_ylim(0, 1.2 * below.get_ylim()[1])
-    below.legend(loc="upper left", ncols=4)
+    figure.legend(*below.get_legend_handles_labels(), loc="outside upper center", ncols=4)  # clear of the episodes' bands
     return figure
 
 

@@ -49,12 +49,14 @@ chose their best step. Pictures of each independent source:
 {_sources(results)}
 
 **{_capital(LEFT_OUT)}**: {len(results.guarantee[LEFT_OUT])} calibrations, each on all but one source of every lot of both sides, and on the
-acquisition statistics of the training pictures, as shipped; its streams show the sources left out.
+acquisition statistics of the training pictures, as shipped ({_calibrating(results)} sources); its streams show the sources left out.
 **{_capital(SHIPPED)}**: what a user has.
 
 A stream shows each held-out picture once, {CALM_FRAMES} frames of it, and after a change {OTHER_FRAMES} frames of each picture changed;
 no frame comes twice. The filament change is simulated on real frames; unseen lots and photographs are real.
 “{_capital(CONTROL)}” visits the same pictures again, by other fields, with nothing changed: what is told there would have been told anyway.
+Its visits, like those after a change, are shorter than the calm ones: alarms that take a long visit do not show in it.
+The melt-pool tiles are probably optical, so that lot is easier to tell than an unseen one of the same microscope.
 Each stream is drawn in {ORDERS} orders: two orders, or two visits to one picture, are one look at the same material. The judge
 promises nothing here, and says so: “{results.guarantee[SHIPPED][0]}”
 
@@ -91,6 +93,14 @@ def _sources(results: RealResults) -> str:
             named = ", ".join(f"{source} {count}" for source, count in held.items()) if len(held) <= 6 else "one each"
             rows.append((side, lot, str(len(held)), str(sum(held.values())), named))
     return table(("side", "lot", "sources", "pictures", "of each"), rows)
+
+
+def _calibrating(results: RealResults) -> str:
+    """Sources of each lot that calibrate while one is left out."""
+    held: Counter[str] = Counter()
+    for side in ("calibration", "test"):
+        held.update({lot: len(found) for lot, found in results.pictures[side].items()})
+    return ", ".join(f"{lot} {max(1, count - 1)}" for lot, count in sorted(held.items()))
 
 
 def _calm(results: RealResults) -> str:
