@@ -39,7 +39,7 @@ UNDECLARED = (
     "No sample carries a lot: the agent has only the network's word, and an unseen lot that the network names firmly is often missed."
 )
 MEANING = "Evidence of change is counted in normal frames: chance alone reaches it at most once in so many."
-SETTING = "set for {:g} false alarm a month: one in {:,.0f} normal frames"
+SETTING = "set for\n{:g} false alarm a month ({:,.0f} normal frames)"
 RATE = 6.0
 SHOWN = 4
 """Which frame of a sample stands in the picture."""
