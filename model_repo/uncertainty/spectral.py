@@ -59,8 +59,14 @@ def spectral_normalise(network: nn.Module, bound: float = 1.0, *, power_iteratio
 
 
 def bake(network: nn.Module) -> nn.Module:
-    """Write the bounded weights back as plain parameters, so that the network exports like any other; changed in place."""
+    """Write the bounded weights back as plain parameters, so that the network exports like any other; changed in place.
+
+    Copies of the network keep their bounds: copies share the class that torch makes of a parametrised layer, and torch takes the weight's
+    property off that class, so each layer gets a class of its own first.
+    """
     for layer in list(network.modules()):
         if isinstance(layer, LAYERS) and parametrize.is_parametrized(layer, "weight"):
+            shared = type(layer)
+            layer.__class__ = type(shared.__name__, shared.__bases__, dict(shared.__dict__))
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
     return network

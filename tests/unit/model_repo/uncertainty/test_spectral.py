@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,22 @@ def test_baking_changes_no_answer_and_exports(through_onnx):
         torch.testing.assert_close(net(x), before)
     assert not any("parametrizations" in name for name, _ in net.named_parameters())
     np.testing.assert_allclose(through_onnx(net, x)[0], before, atol=1e-5)
+
+
+def test_baking_a_copy_leaves_the_original_whole():
+    import torch
+
+    from model_repo.uncertainty.spectral import bake, spectral_normalise
+
+    net = network()
+    spectral_normalise(net, 2.0)
+    net.eval()
+    fields = torch.rand(3, 1, 8, 8)
+    with torch.no_grad():
+        before = net(fields)
+        baked = bake(copy.deepcopy(net))
+        torch.testing.assert_close(baked(fields), before)
+        torch.testing.assert_close(net(fields), before)
 
 
 def test_a_bound_below_one_and_a_network_without_weights_are_refused():
