@@ -10,7 +10,7 @@ import structlog
 
 from edge_agent import __version__
 from edge_agent.agent.chores import Chores
-from edge_agent.agent.compose import check_places
+from edge_agent.agent.compose import NAMES_NONE, check_places
 from edge_agent.agent.parts import assemble
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError, PredictorUnavailableError, SinkUnavailableError
@@ -97,6 +97,8 @@ class Agent:
     def _say_hello(self, parts: Parts) -> None:
         for line in parts.lines:
             log.info("stream", name=line.name, folder=str(line.root), guarantee=line.guarantee)
+            if line.sample.source in NAMES_NONE:
+                log.warning("the stream names no samples: set its sample rule if its files or folders can tell them", name=line.name)
         parts.watchdog.ready(f"watching {', '.join(line.name for line in parts.lines)}")
         log.info("running", version=__version__, metrics=self.url, state_dir=str(self.settings.agent.place))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from edge_agent.core.errors import JournalFullError, ModelError, PredictorUnavailableError
+from edge_agent.core.verdict import Kind
 from edge_agent.journal import JournalView
 from edge_agent.publish import agent_heartbeat, agent_started, alert_abandoned
 
@@ -55,8 +56,9 @@ class Chores:
         now_ns = self._clock.now_ns()
         agent = self._settings.agent.name
         view = JournalView(self._settings.agent.place)
-        judged = {line.name for line in self._parts.lines if line.judge.open_kinds}
-        abandoned = [alert for alert in (await asyncio.to_thread(view.status)).open_alerts if alert["stream"] not in judged]
+        held = {(line.name, kind is Kind.DEGRADED) for line in self._parts.lines for kind in line.judge.open_kinds}
+        told = (await asyncio.to_thread(view.status)).open_alerts
+        abandoned = [alert for alert in told if (alert["stream"], alert["kind"] == Kind.DEGRADED) not in held]
         events = [agent_started(agent, now_ns, self._parts.guarantee), *(alert_abandoned(alert, now_ns) for alert in abandoned)]
         await self._parts.pipeline.insist(lambda: self._parts.journal.append(events))
         self._parts.wake()

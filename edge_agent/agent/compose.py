@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+NAMES_NONE = frozenset({"none", "predicted"})
+"""Rules for a sample under which no frame names one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -114,7 +117,8 @@ def _referral(stream: StreamSettings, manifest: Manifest) -> float | None:
 
 def make_judge(stream: StreamSettings, model: ServedModel, state: str | None) -> SequentialJudge:
     """The stream's judge, continued from `state` where that belongs to this calibration."""
-    judge = SequentialJudge(model.calibration, DriftSettings(stream.drift.false_alarms_per_month, stream.drift.frames_per_hour))
+    drift = DriftSettings(stream.drift.false_alarms_per_month, stream.drift.frames_per_hour)
+    judge = SequentialJudge(model.calibration, drift, names_samples=stream.sample not in NAMES_NONE)
     if state is not None:
         try:
             judge.restore(state)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from edge_agent.agent.alerting import alert_sinks
 from edge_agent.agent.broker import broker_settings
-from edge_agent.agent.compose import check_places, find_served_model, make_judge
+from edge_agent.agent.compose import NAMES_NONE, check_places, find_served_model, make_judge
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.shift import Shift
 from edge_agent.drift import DriftSettings, Limits, foresee
+from edge_agent.drift.baseline import strata_of, tells_no_stratum
 from edge_agent.journal import JournalView
 from edge_agent.publish import find_program
 from edge_agent.watch import list_files
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.drift import Calibration
 
 FIRST_NAMES = 5
+HOURS_A_DAY = 24.0
 USUAL_SHIFTS = ("filament 0.25", "noise +15 %", "blur +0.5 px")
 """What is foretold where no smallest shift is set, as far as the calibration knows them."""
 
@@ -38,6 +40,9 @@ def check(settings: Settings) -> Iterator[str]:
         members = f"{manifest.members} members, lots {', '.join(manifest.lots)}"
         yield f"stream {stream.name}: {stream.path} -> {manifest.name} version {manifest.version} ({stream.model.backend}), {members}"
         yield f"stream {stream.name}: {make_judge(stream, model, None).guarantee}"
+        if stream.sample in NAMES_NONE:
+            yield f"stream {stream.name}: WARNING: it names no samples; set its sample rule if its files or folders can tell them"
+        yield from (f"stream {stream.name}: {line}" for line in _held_for(model.calibration))
         yield from (f"stream {stream.name}: {line}" for line in _expected(stream, model.calibration))
     if broker := broker_settings(settings):
         yield f"events: Kafka at {broker.address}"
@@ -51,6 +56,16 @@ def check(settings: Settings) -> Iterator[str]:
     yield f"metrics: {settings.http.listen}"
 
 
+def _held_for(calibration: Calibration | None) -> Iterator[str]:
+    """The settings that frames are judged at."""
+    if calibration is None:
+        return
+    if tells_no_stratum(calibration):
+        yield "the calibration does not say at which settings it was made: it is held to be for those that most of the first frames show"
+    else:
+        yield f"frames are judged at the settings {'; '.join(stratum or 'not recorded' for stratum in strata_of(calibration))}"
+
+
 def _expected(stream: StreamSettings, calibration: Calibration | None) -> Iterator[str]:
     """The threshold, the run length and the delays that follow from what the lab can bear."""
     if calibration is None:
@@ -58,9 +73,11 @@ def _expected(stream: StreamSettings, calibration: Calibration | None) -> Iterat
     drift = stream.drift
     settings = DriftSettings(drift.false_alarms_per_month, drift.frames_per_hour)
     limits = Limits.of(settings)
+    between = settings.frames_between_false_alarms
+    days = between / drift.frames_per_hour / HOURS_A_DAY
     yield (
-        f"alarms at statistic {limits.statistic:.2f}, the decimal logarithm of {limits.frames:,.0f} frames: "
-        f"at least so many between false alarms on average, {drift.frames_per_hour:g} frames an hour"
+        f"alarms where the statistic reaches {limits.statistic:.2f}, for {between:,.0f} frames between false alarms on average, "
+        f"{days:.3g} days of imaging at {drift.frames_per_hour:g} frames an hour"
     )
     shifts = (drift.smallest_shift,) if drift.smallest_shift else USUAL_SHIFTS
     for words in shifts:

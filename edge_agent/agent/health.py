@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from edge_agent.watch import FolderWatcher
 
 
+JUDGE_THEM = "`edge-agent calibrate` with samples of that lot and at those settings makes them judged"
+"""The way out for frames that are scored but not judged."""
+
+
 class Health:
     """Asks the parts how they stand.
 
@@ -52,6 +56,8 @@ class Health:
         for line in self._lines:
             if line.judge.degradation:
                 parts[f"ensemble of {line.name}"] = PartState("degraded", line.judge.degradation)
+            if line.judge.not_watched:
+                parts[f"drift of {line.name}"] = PartState("degraded", f"{line.judge.not_watched}; {JUDGE_THEM}")
             if line.desk.hold is not None:
                 parts[f"predictions of {line.name}"] = PartState("ok", f"held by {line.desk.hold.who}: {line.desk.hold.why}")
         for name, reason in self._pipeline.waiting_for.items():

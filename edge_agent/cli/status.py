@@ -66,7 +66,7 @@ def _show(status, newest, place) -> None:  # type: ignore[no-untyped-def]  # noq
             stream.stream, str(stream.known_files), str(stream.pending), outcomes, str(stream.frames), when(stream.last_frame_time_ns)
         )
     console.print(streams)
-    for line in (line for stream in status.streams for line in _orders(stream, when)):
+    for line in (line for stream in status.streams for line in (*_orders(stream, when), *_not_judged(stream))):
         console.print(line)
     if newest:
         columns = ("path", "frame", "sample", "lot", "confidence", "entropy (nats)", "distance", "members", "referred")
@@ -101,6 +101,17 @@ def _orders(stream: StreamStatus, when: Callable[[int], str]) -> Iterator[str]:
         yield f"[bold yellow]held[/] {escape(f'{name}: every frame is referred, by word of {hold.who}, {until}: {hold.why}')}"
     if standing.baseline is not None:
         yield escape(f"{name}: judged by the re-based baseline {standing.baseline}{', provisionally' if standing.provisional else ''}")
+
+
+def _not_judged(stream: StreamStatus) -> Iterator[str]:
+    """Of the newest frames, those of which nothing is known but their score, and why."""
+    from rich.markup import escape
+
+    from edge_agent.journal.view import RECENT
+
+    latest = min(RECENT, stream.frames)
+    for reason, frames in stream.not_judged.items():
+        yield f"[bold yellow]not judged[/] {escape(f'{stream.stream}: {frames} of the newest {latest} frames: {reason}')}"
 
 
 def _alert(alert: dict[str, Any], place: Path) -> Iterator[str]:

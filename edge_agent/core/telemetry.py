@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_agent.core.verdict import DriftState, Kind, Phase
+    from edge_agent.core.verdict import Cause, DriftState, Kind, Phase
 
 
 class Telemetry:
@@ -45,6 +45,9 @@ class Telemetry:
 
     def drift(self, stream: str, statistic: float | None, threshold: float | None, state: DriftState) -> None:
         """The judge's last verdict."""
+
+    def not_judged(self, stream: str, cause: Cause) -> None:
+        """A frame was scored but not judged."""
 
     def episode(self, stream: str, kind: Kind, phase: Phase) -> None:
         """An episode opened, changed kind or closed."""

@@ -85,7 +85,7 @@ def strata_of(calibration: Calibration) -> dict[str, Mapping[str, LotCalibration
 
 
 def tells_no_stratum(calibration: Calibration) -> bool:
-    """Whether the judge holds the calibration to be for the settings that the stream shows first."""
+    """Whether the judge holds the calibration to be for the settings that most of the stream's frames show."""
     return calibration.stratum == UNRECORDED and not calibration.strata
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SAMPLES_FOR_A_GUARANTEE = 6
 """Independent samples a lot needs before a false-alarm rate can be promised; 16 are recommended."""
 
+NEW_ONE = "copy the whole model folder again, or calibrate with this release: `edge-agent calibrate`, or `model-repo calibrate` for a model"
+"""The way out of a calibration that cannot be used."""
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Sorted = Annotated[tuple[Number, ...], Field(min_length=1)]
@@ -143,8 +146,11 @@ class Calibration(_Part):
 
     @property
     def scarce(self) -> dict[str, int]:
-        """Lots with too few independent samples for a guarantee, with how many they have."""
-        return {name: lot.samples for name, lot in sorted(self.lots.items()) if lot.samples < SAMPLES_FOR_A_GUARANTEE}
+        """Lots with too few independent samples for a guarantee, with how many they have; those at other settings with the settings."""
+        held = {name: lot.samples for name, lot in sorted(self.lots.items())}
+        for stratum, lots in self.strata.items():
+            held |= {f"{name} at {stratum or 'settings that are not recorded'}": lot.samples for name, lot in sorted(lots.items())}
+        return {name: samples for name, samples in held.items() if samples < SAMPLES_FOR_A_GUARANTEE}
 
     def at(self, stratum: str) -> Mapping[str, LotCalibration] | None:
         """The lots at these settings; None where they were never calibrated."""
@@ -161,8 +167,8 @@ def load_calibration(path: Path) -> Calibration:
     try:
         return Calibration.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(str(path), f"cannot be read ({error.strerror})", "copy the whole model folder again") from error
+        raise ModelError(str(path), f"cannot be read ({error.strerror})", NEW_ONE) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise ModelError(str(path), f"{place}: {first['msg']}", "calibrate the model again with this release of model-repo") from error
+        raise ModelError(str(path), f"{place}: {first['msg']}", NEW_ONE) from error

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FRAME = "data, seq, recorded_at_ns, field_entropy"
+RECENT = 1000
+"""Frames whose reasons for not being judged are counted."""
+NAMED = 5
+"""Reasons that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class StreamStatus:
         pending: admitted, not yet finished.
         outcomes: finished files by outcome, within the retention time.
         frames: scored frames, within the retention time.
+        not_judged: of the newest RECENT frames, those that were not judged, by reason, the NAMED commonest reasons first and the rest
+            as one.
         last_frame_time_ns: when the newest frame was committed, nanoseconds since the epoch; None without one.
         standing: how it stands by its operators' orders.
     """
@@ -46,6 +52,7 @@ class StreamStatus:
     pending: int
     outcomes: dict[str, int]
     frames: int
+    not_judged: dict[str, int]
     last_frame_time_ns: int | None
     standing: Standing
 
@@ -174,6 +181,18 @@ def _stream_status(connection: sqlite3.Connection, stream: str) -> StreamStatus:
         pending=number("SELECT count(*) FROM admission WHERE stream = ? AND outcome IS NULL") or 0,
         outcomes=dict(outcomes),
         frames=number("SELECT count(*) FROM frame WHERE stream = ?") or 0,
+        not_judged=_not_judged(connection, stream),
         last_frame_time_ns=number("SELECT max(recorded_at_ns) FROM (SELECT * FROM frame WHERE stream = ? ORDER BY rowid DESC LIMIT 1)"),
         standing=operation.standing(connection, stream),
     )
+
+
+def _not_judged(connection: sqlite3.Connection, stream: str) -> dict[str, int]:
+    found = connection.execute(
+        "SELECT why, count(*) FROM (SELECT json_extract(data, '$.not_judged') AS why FROM frame"
+        " WHERE stream = ? ORDER BY rowid DESC LIMIT ?) WHERE why IS NOT NULL GROUP BY why ORDER BY 2 DESC, 1",
+        (stream, RECENT),
+    ).fetchall()
+    rest = found[NAMED:]
+    others = {f"{len(rest)} other reasons": sum(frames for _, frames in rest)} if rest else {}
+    return dict(found[:NAMED]) | others

@@ -19,7 +19,7 @@ from prometheus_client import (
 
 from edge_agent.core.errors import QUARANTINE_REASONS
 from edge_agent.core.telemetry import Telemetry
-from edge_agent.core.verdict import DriftState, Kind, Phase
+from edge_agent.core.verdict import Cause, DriftState, Kind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,6 +107,7 @@ class Metrics(Telemetry):
         states = ", ".join(f"{number} {state}" for number, state in enumerate(DriftState))
         self._state = self._gauge("drift_state", f"The stream's standing: {states}; NaN before the first frame.", "stream")
         self._held = self._gauge("held", "Whether an operator holds the stream's predictions.", "stream")
+        self._not_judged = self._counter("not_judged_total", "Frames that were scored but not judged, by reason.", "stream", "reason")
         self._alert_open = self._gauge("alert_open", "Episodes now open, by kind.", "stream", "kind")
         self._alerts = self._counter("alerts_total", "Episodes opened, by the kind they opened as.", "stream", "kind")
         self._members = self._gauge(
@@ -165,6 +166,7 @@ class Metrics(Telemetry):
             (self._quarantined, QUARANTINE_REASONS),
             (self._alert_open, tuple(Kind)),
             (self._alerts, tuple(Kind)),
+            (self._not_judged, tuple(Cause)),
             (self._members, MEMBER_STATES),
         ):
             for value in values:
@@ -230,6 +232,10 @@ class Metrics(Telemetry):
         self._statistic.labels(stream).set(math.nan if statistic is None else statistic)
         self._threshold.labels(stream).set(math.nan if threshold is None else threshold)
         self._state.labels(stream).set(list(DriftState).index(state))
+
+    def not_judged(self, stream: str, cause: Cause) -> None:
+        """Count a frame that was not judged."""
+        self._not_judged.labels(stream, cause).inc()
 
     def episode(self, stream: str, kind: Kind, phase: Phase) -> None:
         """Count an episode that opened."""

@@ -172,9 +172,9 @@ async def _put_in_force(case: Case, made: Calibration, rebase: Rebase | None, ke
     if line.make_judge is None:
         raise RefusedError(f"stream {line.name} is not judged by a calibration")
     told = await case.journal.look(lambda connection: operation.open_episodes(connection, line.name))
-    if any(episode["kind"] == Kind.DEGRADED for episode in told):
-        raise RefusedError("the ensemble lacks members at present, so that its scores tell nothing of the instrument: mend it first")
+    told = [episode for episode in told if episode["kind"] != Kind.DEGRADED]  # the ensemble's goes on with the judge that takes over
     judge = line.make_judge(made)
+    judge.take_over(line.judge)
     seq = await case.journal.look(lambda connection: operation.last_seq(connection, line.name))
     provisional = rebase is not None
     standing = replace(case.standing, baseline=new if rebase else None, since_seq=seq, provisional=provisional)

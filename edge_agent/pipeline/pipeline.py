@@ -167,6 +167,8 @@ class Pipeline:
             )
             self.telemetry.members(stream, score.members_answering, len(score.members_missing), len(score.members_stale))
             self.telemetry.drift(stream, verdict.statistic, verdict.threshold, verdict.state)
+            if verdict.cause is not None:
+                self.telemetry.not_judged(stream, verdict.cause)
             for change in verdict.changes:
                 self.telemetry.episode(stream, change.kind, change.phase)
                 log.warning("alert", stream=stream, phase=change.phase, kind=change.kind, onset=change.onset.path, reason=change.reason)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.frame import AcquisitionStatistics
 from edge_agent.core.prediction import Score
 from edge_agent.core.verdict import DriftState, Kind
+from edge_agent.drift.baseline import tells_no_stratum
 from edge_agent.drift.components import component_values
 from edge_agent.drift.faults import is_blind
 from edge_agent.drift.rebasing import BaselineFrame
@@ -83,7 +84,8 @@ def frames_since(
 ) -> list[BaselineFrame]:
     """The stream's frames from then on that tell something of the condition: whole, not blind, and answered by the same network.
 
-    With `in_control` only those of samples without an alarm.
+    Where the calibration does not say which settings it holds for, frames at settings that it was not held for count as well: a re-base
+    makes those of the newest frame the usual ones. With `in_control` only those that were judged, of samples without an alarm.
     """
     told = [dict(zip(FIELDS, row, strict=True)) for row in operation.frames_from(connection, stream, since.seq, FIELDS)]
     told = [row for row in told if since.without is None or row["sample"] != since.without]
@@ -92,6 +94,8 @@ def frames_since(
         told = [row for row in told if row["drift_state"] not in ALARMED and row["sample"] not in alarmed]
     lots = [*calibration.lots.items(), *(pair for at in calibration.strata.values() for pair in at.items())]
     tables = {name: LotTable.of(name, lot, declared=True) for name, lot in reversed(lots)}  # for blindness alone, whatever the settings
+    if in_control or not tells_no_stratum(calibration):
+        told = [row for row in told if row["drift_state"] != DriftState.UNCALIBRATED]
     return [frame for row in told if (frame := _frame(row, calibration.model_digest, tables)) is not None]
 
 
@@ -102,7 +106,6 @@ def _frame(told: dict[str, Any], model_digest: str, tables: dict[str, LotTable])
     if (
         told["model_digest"] != model_digest
         or told["members_answering"] != told["members_expected"]
-        or told["drift_state"] == DriftState.UNCALIBRATED
         or lot not in tables
         or any(told[name] is None for name in numbers)
     ):

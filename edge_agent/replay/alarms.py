@@ -99,9 +99,9 @@ class Alarms:
             alarm.closed = place
 
     def end(self, place: Place | None) -> None:
-        """An operator replaced the baseline after the frame at `place`: what is open is over."""
+        """An operator replaced the baseline after the frame at `place`: what is open is over, but for what is about the ensemble."""
         for alarm in self._by_episode.values():
-            if alarm.closed is None:
+            if alarm.closed is None and not alarm.of_the_ensemble:
                 alarm.closed = place
 
     @property

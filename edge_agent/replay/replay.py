@@ -131,7 +131,8 @@ class _Run:
             calibration = rebased(calibration, rebase)
         elif not calibration.digest.startswith(baseline):
             return False
-        self.judge = make_judge(self.stream, replace(self.model, calibration=calibration), None)
+        before, self.judge = self.judge, make_judge(self.stream, replace(self.model, calibration=calibration), None)
+        self.judge.take_over(before)
         return True
 
     def check_period(self, source: str) -> None:

@@ -11,11 +11,12 @@ from edge_agent.agent.health import Health
 from edge_agent.observe import PartState
 
 
-def health(*, predictor: str = "", judge: str = "") -> Health:
+def health(*, predictor: str = "", judge: str = "", unwatched: str = "") -> Health:
     pipeline: Any = SimpleNamespace(waiting_for={})
     publisher: Any = SimpleNamespace(state=SimpleNamespace(ok=True, reason=""))
     predictors: dict[str, Any] = {"tiny": SimpleNamespace(degradation=predictor)}
-    line: Any = SimpleNamespace(name="sem", judge=SimpleNamespace(degradation=judge), desk=SimpleNamespace(hold=None))
+    standing = SimpleNamespace(degradation=judge, not_watched=unwatched)
+    line: Any = SimpleNamespace(name="sem", judge=standing, desk=SimpleNamespace(hold=None))
     made = Health(pipeline, publisher, [], predictors, [line])
     made.models["tiny"] = ""
     return made
@@ -48,3 +49,12 @@ def test_a_model_that_is_not_believed_outweighs_its_missing_members() -> None:
 def test_a_whole_ensemble_is_no_part_of_its_own() -> None:
     assert "ensemble of sem" not in health().parts()
     assert health().summary() == ("ok", "")
+
+
+def test_a_stream_whose_frames_are_not_judged_degrades_with_reason_and_way_out() -> None:
+    made = health(unwatched="32 of the last 32 frames were not judged: lot nylon was never calibrated")
+    standing, reason = made.summary()
+    assert standing == "degraded"
+    assert reason.startswith(
+        "drift of sem: 32 of the last 32 frames were not judged: lot nylon was never calibrated; `edge-agent calibrate`"
+    )

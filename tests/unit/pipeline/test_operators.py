@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -367,16 +368,44 @@ async def test_a_rebase_of_another_calibration_is_out_of_force_and_the_stream_go
         assert stands.desk.standing.baseline is None
 
 
-async def test_no_baseline_is_made_of_an_ensemble_that_lacks_members(tmp_path: Path) -> None:
+async def test_a_degraded_ensembles_episode_goes_on_under_a_new_baseline_and_is_told_once(tmp_path: Path) -> None:
     stage = Stage(11)
     async with bench(tmp_path) as made:
         await in_alarm(made, stage)
         await made.feed(samples(stage, 22, SEVERE))
         told = await made.feed(stage.sample(8, shift=SEVERE, members=3))
-        assert "degraded" in {event.get("kind") for event in told}
+        (degraded,) = [event["episode"] for event in told if event.get("kind") == "degraded"]
         word = await made.said("rebase")
-        assert (word.applied, "the ensemble lacks members at present" in word.answer) == (False, True)
+        assert word.applied, word.answer
+        assert [kind.value for kind in made.line.judge.open_kinds] == ["degraded"]
+        told = await made.feed(stage.sample(8, shift=SEVERE))
+        assert [(event["episode"], event["phase"]) for event in told if "alert" in event["type"]] == [(degraded, "closed")]
+        story = [event["phase"] for event in await made.events("edge.alert") if event["episode"] == degraded]
+        assert story == ["opened", "closed"]
+
+
+async def test_one_word_acknowledges_the_frames_episode_and_the_ensembles(tmp_path: Path) -> None:
+    stage = Stage(11)
+    async with bench(tmp_path) as made:
+        await in_alarm(made, stage)
+        await made.feed(stage.sample(8, shift=SEVERE, members=3))
         acknowledged = await made.said("ack")
         assert "(degraded)" in acknowledged.answer
-        assert len(await made.events("edge.baseline.changed")) == 2, "the frames' episode and the ensemble's"
+        assert len(await made.events("edge.baseline.changed")) == 2
         assert made.line.desk.calling(made.line.judge.open_kinds) == []
+
+
+async def test_a_rebase_names_the_settings_it_holds_for_where_the_calibration_does_not(tmp_path: Path) -> None:
+    """A stream whose usual settings were learned wrongly, or have changed for good, is judged again by an operator's word."""
+    stage = Stage(12)
+    usual, other = (Acquisition(detector="SE2", acceleration_voltage_v=volts) for volts in (5e3, 2e4))
+    async with bench(tmp_path) as made:
+        await made.feed([replace(frame, acquisition=usual) for frame in samples(stage, 6)])
+        moved = [replace(frame, acquisition=other) for frame in samples(stage, 22)]
+        told = await made.feed(moved)
+        assert {event["drift_state"] for event in told} == {DriftState.UNCALIBRATED}
+        assert "SE2, 20 kV" in made.line.judge.not_watched
+        word = await made.said("rebase", since=moved[0].ref.sample)
+        assert word.applied, word.answer
+        told = await made.feed([replace(frame, acquisition=other) for frame in samples(stage, 4)])
+        assert {event["drift_state"] for event in told} == {DriftState.IN_CONTROL}
