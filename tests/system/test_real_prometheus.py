@@ -17,7 +17,7 @@ import yaml
 
 from edge_agent.config import HttpSettings
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.verdict import DriftState, Kind, Phase
+from edge_agent.core.verdict import Cause, DriftState, Kind, Phase
 from edge_agent.observe import HealthServer, Metrics, PartState, Watchdog
 from tests.conftest import absent
 from tests.deployed_queries import DEPLOY, RULES, annotation_questions, panel_questions, rules, unanswered
@@ -57,6 +57,7 @@ def live_ill(metrics: Metrics, number: int) -> None:
     metrics.frame_done(STREAM, "scored", size=1_000_000, at_s=time.time(), entropy=0.9, mutual_information=0.3, referred=True)
     metrics.frame_done(STREAM, "quarantined", size=10, at_s=time.time(), entropy=None, mutual_information=None, referred=False)
     metrics.quarantined(STREAM, "truncated")
+    metrics.not_judged(STREAM, Cause.LOT)
     metrics.drift(STREAM, 30.0, 4.3, DriftState.ALARM)
     if number == 0:
         metrics.episode(STREAM, Kind.DETECTOR_FAULT, Phase.OPENED)
