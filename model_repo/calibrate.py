@@ -13,7 +13,7 @@ import numpy as np
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.frame import Acquisition, Frame
 from edge_agent.core.shift import Shift
-from edge_agent.drift import AlteredFrames, CalibrationFrame, DriftSettings, SequentialJudge, as_if, fit_calibration, foresee
+from edge_agent.drift import AlteredFrames, CalibrationFrame, DriftSettings, SequentialJudge, as_if, fit_calibration, foresee, stratum_of
 from edge_agent.frames import content_hash, measure
 from edge_agent.inference import MANIFEST_NAME, DigestedFile, EmbeddedPredictor, load_manifest, sha256_of
 from edge_agent.simulate import known_changes
@@ -95,7 +95,7 @@ async def _observe(
             told = time.monotonic()
             tell(f"{told - began:.0f} s: {seen} frames seen, now {probes[0].name}")
         return [
-            CalibrationFrame(probe.lot, probe.group, probe.name, score(answer), frame.statistics)
+            CalibrationFrame(probe.lot, probe.group, probe.name, score(answer), frame.statistics, stratum_of(frame.acquisition))
             for probe, frame, answer in zip(probes, frames, answers, strict=True)
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.calibrating.fit import Fitted, chosen, fit, show_changes, write
 from edge_agent.calibrating.material import Material, from_folder, from_journal
-from edge_agent.calibrating.survey import Suspicion, strangers, suspicions, table
+from edge_agent.calibrating.survey import Suspicion, settings_of, strangers, suspicions, table
 
 __all__ = [
     "Fitted",
@@ -14,6 +14,7 @@ __all__ = [
     "fit",
     "from_folder",
     "from_journal",
+    "settings_of",
     "show_changes",
     "strangers",
     "suspicions",

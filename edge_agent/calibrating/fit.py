@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from edge_agent.agent.compose import find_served_model, make_judge
 from edge_agent.agent.past import line_on
 from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
 from edge_agent.core.whole_file import write_whole
-from edge_agent.drift import AlteredFrames, CalibrationFrame, fit_calibration
+from edge_agent.drift import AlteredFrames, CalibrationFrame, fit_calibration, stratum_of
 from edge_agent.frames import measure
 from edge_agent.simulate import known_changes
 from edge_agent.uncertainty import score
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from edge_agent.calibrating.material import Material, NormalFrame, SampleKey
     from edge_agent.config import Settings, StreamSettings
     from edge_agent.core.frame import Frame
+    from edge_agent.core.prediction import Score
+    from edge_agent.core.verdict import Observation
     from edge_agent.drift import Calibration
     from edge_agent.pipeline import StreamLine
 
@@ -45,10 +48,16 @@ class Fitted:
 
 
 def chosen(material: Material) -> dict[SampleKey, list[NormalFrame]]:
-    """The frames that are shown under known changes: evenly over a lot's samples and a sample's frames."""
-    return {
-        key: _evenly(material.samples[key], SHOWN_FRAMES) for samples in material.lots.values() for key in _evenly(samples, SHOWN_SAMPLES)
-    }
+    """The frames that are shown under known changes: for a lot at each settings, evenly over its samples and a sample's frames."""
+    cells: dict[tuple[str, str], dict[SampleKey, list[NormalFrame]]] = defaultdict(lambda: defaultdict(list))
+    for key, frames in sorted(material.samples.items()):
+        for frame in frames:
+            cells[key[0], stratum_of(frame.observation.acquisition)][key].append(frame)
+    shown: dict[SampleKey, list[NormalFrame]] = defaultdict(list)
+    for samples in cells.values():
+        for key in _evenly(list(samples), SHOWN_SAMPLES):
+            shown[key] += _evenly(samples[key], SHOWN_FRAMES)
+    return dict(shown)
 
 
 def show_changes(settings: Settings, stream: StreamSettings, material: Material, on_frame: Callable[[], None]) -> list[AlteredFrames]:
@@ -72,12 +81,15 @@ async def _show_changes(
                 if frame is not None:
                     altered = [_altered(frame, change, number) for number, change in enumerate(changes)]
                     for place, (changed, answer) in enumerate(zip(altered, await line.predictor.predict(altered), strict=True)):
-                        shown[place].append(_calibration_frame(key, score(answer), changed.statistics))
+                        shown[place].append(_calibration_frame(key, score(answer), changed))
                 on_frame()
-    missing = sorted(set(material.lots) - {frame.lot for frame in shown[0]})
+    wanted = {(key[0], stratum_of(frame.observation.acquisition)) for key, frames in material.samples.items() for frame in frames}
+    missing = sorted({lot for lot, _ in wanted - {(frame.lot, frame.stratum) for frame in shown[0]}})
     if missing:
         raise EdgeAgentError(
-            f"lots {', '.join(missing)}", f"none of their frames can be read again in {material.root}", "calibrate without known changes"
+            f"lots {', '.join(missing)}",
+            f"none of their frames can be read again in {material.root}",
+            "calibrate without known changes",
         )
     return [AlteredFrames(change.name, change.strength, frames) for change, frames in zip(changes, shown, strict=True)]
 
@@ -102,7 +114,7 @@ def fit(settings: Settings, stream: StreamSettings, material: Material, altered:
     """Fit a calibration for the stream's model; raises EdgeAgentError when the frames do not suffice."""
     model = find_served_model(settings, stream)
     frames = [
-        _calibration_frame(key, held.observation.score, held.observation.statistics)
+        _calibration_frame(key, held.observation.score, held.observation)
         for key, frames in sorted(material.samples.items())
         for held in frames
     ]
@@ -141,9 +153,9 @@ def write(calibration: Calibration, state_dir: Path, stream: str, day: date) -> 
     return path
 
 
-def _calibration_frame(key: SampleKey, scored: Any, statistics: Any) -> CalibrationFrame:
+def _calibration_frame(key: SampleKey, scored: Score, taken: Frame | Observation) -> CalibrationFrame:
     lot, sample = key
-    return CalibrationFrame(lot=lot, group=sample, sample=sample, score=scored, statistics=statistics)
+    return CalibrationFrame(lot, sample, sample, scored, taken.statistics, stratum_of(taken.acquisition))
 
 
 def _evenly(things: Sequence[Any], most: int) -> list[Any]:

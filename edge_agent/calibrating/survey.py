@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 from typing import TYPE_CHECKING
 
-from edge_agent.drift import COMPONENTS, SAMPLES_FOR_A_GUARANTEE, component_values
+from edge_agent.drift import COMPONENTS, SAMPLES_FOR_A_GUARANTEE, component_values, stratum_of
 from edge_agent.drift.normal_score import normal_score
 
 if TYPE_CHECKING:
@@ -46,6 +46,17 @@ def table(material: Material) -> Iterator[tuple[str, int, int, str]]:
     """A row a lot: its name, samples, frames, and what is too few of it."""
     for lot, samples in material.lots.items():
         yield lot, len(samples), sum(len(material.samples[key]) for key in samples), lack(len(samples))
+
+
+def settings_of(material: Material) -> Iterator[str]:
+    """The settings that frames were taken at, each with its lots and their samples; what a calibration will hold for."""
+    held: dict[str, dict[str, set[str]]] = {}
+    for (lot, sample), frames in sorted(material.samples.items()):
+        for frame in frames:
+            held.setdefault(stratum_of(frame.observation.acquisition), {}).setdefault(lot, set()).add(sample)
+    for stratum, lots in sorted(held.items(), key=lambda pair: (-sum(map(len, pair[1].values())), pair[0])):
+        counts = ", ".join(f"{lot} {len(samples)}" for lot, samples in sorted(lots.items()))
+        yield f"settings {stratum or 'that the frames do not record'}: samples of {counts}"
 
 
 def lack(samples: int) -> str:

@@ -101,12 +101,14 @@ def _gather(settings: Settings, stream: StreamSettings, folder: Path | None, per
 def _survey(settings: Settings, stream: StreamSettings, material: Material, *, asks: bool) -> Material:
     """Say what there is and what looks wrong; on a terminal, ask what to do with the latter."""
     from edge_agent.agent.past import model_lots
-    from edge_agent.calibrating import strangers, suspicions, table
+    from edge_agent.calibrating import settings_of, strangers, suspicions, table
 
     lots = model_lots(settings, stream)
     typer.echo(f"{'lot':20} {'samples':>7} {'frames':>6}")
     for lot, samples, frames, lack in table(material):
         typer.echo(f"{lot:20} {samples:7d} {frames:6d}  {lack}".rstrip())
+    for line in settings_of(material):
+        typer.echo(line)
     for reason, number in material.left_out.items():
         typer.echo(f"left out: {number} {reason}")
     for line in strangers(material, lots):

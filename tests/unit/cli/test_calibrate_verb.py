@@ -7,9 +7,12 @@ import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
+from edge_agent.agent.compose import find_served_model, make_judge
 from edge_agent.calibrating import from_folder
 from edge_agent.cli import app, calibrate
 from edge_agent.config import load_settings
@@ -18,6 +21,7 @@ from edge_agent.drift import COMPONENTS, load_calibration
 from edge_agent.inference import load_manifest
 from edge_agent.simulate import known_changes
 from tests.an_agent import frame, write_frame
+from tests.hostile_files import tiff
 from tests.past_of import FRAMES, SAMPLES, STRANGE, at, work_off, write_past
 
 if TYPE_CHECKING:
@@ -92,6 +96,47 @@ def test_a_folder_becomes_a_calibration_that_the_configuration_and_replay_take(h
     assert code == 0, said
     assert json.loads(said)["calibration"] == calibration.source
     assert "7 samples of stream sem of lab" in calibration.source
+
+
+def as_taken(path: Path, kilovolts: int, detector: str = "ETD") -> None:
+    """Give the frame at `path` the metadata of a Helios."""
+    text = f"[Beam]\r\nBeam=EBeam\r\n[EBeam]\r\nHV={kilovolts}000\r\n[Detectors]\r\nName={detector}\r\n"
+    with Image.open(path) as image:
+        pixels = np.asarray(image)
+    path.write_bytes(tiff(pixels, metadata=None, extratags=[(34682, 7, None, text.encode() + b"\0", True)]))
+
+
+def test_a_calibration_knows_the_settings_it_was_made_at_and_frames_at_others_are_not_judged(home: Path) -> None:
+    write_lot(home / "normal", LOT, 13)
+    for sample in range(13):
+        for path in (home / "normal" / LOT / f"S{sample}").iterdir():
+            as_taken(path, 5 if sample < 7 else 20)
+    code, said = verb(home, "--from", home / "normal", "--yes")
+    assert code == 0, said
+    assert f"settings ETD, 5 kV: samples of {LOT} 7\nsettings ETD, 20 kV: samples of {LOT} 6\n" in said
+    (path,) = written(home)
+    calibration = load_calibration(path)
+    assert (calibration.stratum, list(calibration.strata)) == ("ETD, 5 kV", ["ETD, 20 kV"])
+    for lots in (calibration.lots, *calibration.strata.values()):
+        assert len(lots[LOT].signatures) == len(list(known_changes())), "changes are named at every settings"
+    config = home / "edge-agent.toml"
+    config.write_text(config.read_text() + f'model.calibration = "{path.as_posix()}"\n')
+    code, said = edge_agent("config", "validate", "--config", config)
+    assert "frames are judged at the settings ETD, 5 kV; ETD, 20 kV" in said
+    settings = load_settings(config)
+    judge = make_judge(settings.stream[0], find_served_model(settings, settings.stream[0]), None)
+    for number, (kilovolts, detector, reason) in enumerate(
+        [
+            (5, "ETD", ""),
+            (20, "ETD", ""),
+            (30, "ETD", "the instrument says ETD, 30 kV; the calibration holds for ETD, 5 kV; ETD, 20 kV"),
+            (5, "TLD", "the instrument says TLD, 5 kV; the calibration holds for ETD, 5 kV; ETD, 20 kV"),
+        ]
+    ):
+        folder = home / f"one {number}"
+        as_taken(write_frame(folder / LOT / "S" / "f.tif", frame(7)), kilovolts, detector)
+        ((held,),) = from_folder(settings, settings.stream[0], folder, lambda: None).samples.values()
+        assert judge.update(held.observation).not_judged == reason
 
 
 def test_a_calibration_in_use_is_never_replaced(home: Path) -> None:
