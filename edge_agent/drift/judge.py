@@ -267,7 +267,8 @@ class SequentialJudge:
         if state.blind >= FAULTY_FRAMES:
             change = episode.revise(Diagnosis(Kind.DETECTOR_FAULT, 0.99), reason_of_blindness(observation.statistics), observation.ref)
             return (change,) if change else ()
-        if state.blind == 0 and episode.is_over(state.calm, tables, self._limits):
+        calm = [held for held in state.calm if held.lot in tables]  # other settings need not have every lot
+        if state.blind == 0 and episode.is_over(calm, tables, self._limits):
             state.episode = None
             state.sample = Sample(sample.name, observation.ref, sample.stratum)
             state.lot, state.others = "", 0

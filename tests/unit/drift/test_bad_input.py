@@ -234,6 +234,16 @@ def test_settings_changed_within_a_sample_and_back_leave_it_one_sample() -> None
     assert changes_of(judge, frames[200:]) == []
 
 
+def test_an_episode_ends_at_settings_that_were_not_calibrated_for_the_lot_it_began_with() -> None:
+    lots = fitted().lots
+    of_ebc_only = {"SE2, 20 kV": {"ebc": lots["ebc"]}}
+    judge, stage = SequentialJudge(fitted().model_copy(update={"stratum": "SE2, 5 kV", "strata": of_ebc_only})), Stage(1)
+    frames = at(stage.sample(12, "powder") + stage.sample(12, "powder", FILAMENT) + stage.sample(4, "powder"), AT_5)
+    frames += at(stage.sample(12), AT_20)
+    phases = [change.phase for verdict in judged(judge, frames) for change in verdict.changes]
+    assert [phase for phase in phases if phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
+
+
 @pytest.mark.parametrize(
     ("acquisition", "says"),
     [
