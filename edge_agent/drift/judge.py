@@ -37,7 +37,7 @@ Tables: TypeAlias = "dict[str, LotTable]"
 """Lots at one stratum, for declared or for predicted ones."""
 CONFIDENT = 0.9
 """Without sample names, a predicted lot this probable is believed."""
-CHANGED = 3
+CHANGED = 6
 """So many more such frames of other lots than of the sample's begin another sample."""
 NAMED = 3
 """Settings of a calibration that a reason names."""

@@ -5,6 +5,7 @@ lot would add up over its visits like a change of the instrument: two samples fr
 sample that comes back before SAMPLES others have come goes on: what it has added to the evidence, its likelihood ratio, is taken back
 and that of all its frames is put in its place. The quotient of the two has mean one given everything before, so that the bound of
 `edge_agent.drift.evidence` holds in frames as before. A name that comes back later, in weeks say, is another visit and a new sample.
+More specimens in turn than are remembered have their peculiarities counted again: with one more, an alarm came in 7700 frames of 43200.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edge_agent.core.verdict import FrameRef
     from edge_agent.drift.tables import LotTable
 
-SAMPLES = 6
+SAMPLES = 8
 """Finished samples that are remembered."""
 
 
