@@ -88,17 +88,17 @@ class Evidence:
         """The evidence if the current sample ended now; takes a block into account that was just filled."""
         contrasts = sample.contrasts(table)
         if contrasts is not None:
-            sizes = [*contrasts, *(-size for size in contrasts)]
+            sizes = [*contrasts, *(None if size is None else -size for size in contrasts)]
             blocks = zip(self.block_held, sizes, strict=True)
-            self.block_held = [_digits((held + BLOCK) * ratio(size, BLOCK_TERMS)) for held, size in blocks]
-        ratios = _ratios(sample, scores, table)
-        running = [(held + self.earned) * changed for held, changed in zip(self.held, ratios, strict=True)]
+            self.block_held = [held if size is None else _digits((held + BLOCK) * ratio(size, BLOCK_TERMS)) for held, size in blocks]
+        ratios = likelihood_ratios(sample, scores, table)
+        running = [held if changed is None else (held + self.earned) * changed for held, changed in zip(self.held, ratios, strict=True)]
         over_samples, within = sum(running) / CHAINS, sum(self.block_held) / CHAINS
         frames = (1 - WITHIN_SHARE) * over_samples + WITHIN_SHARE * within
         if contrasts is not None and WITHIN_SHARE * within > (1 - WITHIN_SHARE) * over_samples:
             chain = max(range(CHAINS), key=self.block_held.__getitem__)
             place, sign = _watched(chain)
-            return Sign(frames, place, sign, "contrast", contrasts[place], sample.block_first)
+            return Sign(frames, place, sign, "contrast", contrasts[place] or 0.0, sample.block_first)
         chain = max(range(CHAINS), key=running.__getitem__)
         place, sign = _watched(chain)
         if self.starts and self.since[chain] > ONSET_ODDS:
@@ -106,10 +106,12 @@ class Evidence:
         return Sign(frames, place, sign, "sample", scores[place])
 
     def end_sample(self, sample: Sample, scores: Sequence[float], table: LotTable) -> None:
-        """Take a finished sample; chains of components for which none of its frames counts only earn."""
+        """Take a finished sample; chains of components for which none of its frames counts stay as they are, and earn nothing."""
         self.starts.append(sample.first)
         newest = len(self.starts) - 1
-        for chain, changed in enumerate(_ratios(sample, scores, table)):
+        for chain, changed in enumerate(likelihood_ratios(sample, scores, table)):
+            if changed is None:
+                continue
             self.held[chain] = _digits((self.held[chain] + self.earned) * changed)
             if self.since[chain] <= 0.0:
                 self.began[chain] = newest
@@ -120,14 +122,15 @@ class Evidence:
         self.earned = sample.frames
 
 
-def _ratios(sample: Sample, scores: Sequence[float], table: LotTable) -> list[float]:
-    """Each chain's likelihood ratio for the current sample; 1 where none of its frames counts."""
-    upward, downward = [], []
+def likelihood_ratios(sample: Sample, scores: Sequence[float], table: LotTable) -> list[float | None]:
+    """Each chain's likelihood ratio for the current sample; None where none of its frames counts."""
+    upward: list[float | None] = []
+    downward: list[float | None] = []
     for place, score in enumerate(scores):
         frames = sample.counted(place)
         if frames == 0:
-            upward.append(1.0)
-            downward.append(1.0)
+            upward.append(None)
+            downward.append(None)
             continue
         held = table.likelihood(place, frames)
         upward.append(ratio(score, held))

@@ -59,6 +59,8 @@ def resume(one: Recalled, name: str, first: FrameRef, stratum: str, evidence: Ev
     alone = Evidence(earned=1)
     alone.end_sample(sample, sample.scores(table), table)  # from nothing held and one frame earned: the ratios themselves
     earned = evidence.earned
-    evidence.held = [float(f"{(held + earned) / ratio - earned:.6g}") for held, ratio in zip(evidence.held, alone.held, strict=True)]
-    evidence.since = [round(max(0.0, since - math.log(ratio)), 3) for since, ratio in zip(evidence.since, alone.held, strict=True)]
+    for chain, ratio in enumerate(alone.held):
+        if ratio:  # else none of its frames counted
+            evidence.held[chain] = float(f"{(evidence.held[chain] + earned) / ratio - earned:.6g}")
+            evidence.since[chain] = round(max(0.0, evidence.since[chain] - math.log(ratio)), 3)
     return sample

@@ -181,21 +181,21 @@ class Sample:
         self.total, self.squares = [0.0] * len(COMPONENTS), [0.0] * len(COMPONENTS)
         self.extremes = [[] for _ in COMPONENTS]
 
-    def contrasts(self, table: LotTable) -> list[float] | None:
+    def contrasts(self, table: LotTable) -> list[float | None] | None:
         """The last whole block against all before it, in standard deviations: the sample's peculiarities cancel.
 
         Such contrasts (Helmert's) of frames that scatter independently are independent of each other. None where no block has just
         been filled, or it is the first. Frames of some samples scatter more than those of others: what these did before counts.
-        The network's components are 0 in a sample that some member did not answer wholly.
+        The network's components are None in a sample that some member did not answer wholly.
         """
         if self.frames % BLOCK or self.frames < 2 * BLOCK:
             return None
         before = self.frames - BLOCK
         whole = self.whole == self.frames
-        found = []
+        found: list[float | None] = []
         for place in PLACES:
             if place in NETWORK and not whole:
-                found.append(0.0)
+                found.append(None)
                 continue
             mean = self.earlier[place] / before
             own = math.sqrt(max(0.0, self.earlier_squares[place] / before - mean * mean) * before / (before - 1))

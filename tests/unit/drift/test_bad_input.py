@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent.core.frame import Acquisition
 from edge_agent.core.verdict import Cause, DriftState, EpisodeChange, Kind, Observation, Phase, Verdict
-from edge_agent.drift import Calibration, SequentialJudge, stratum_of
+from edge_agent.drift import Calibration, DriftSettings, SequentialJudge, stratum_of
 from edge_agent.drift.recall import SAMPLES
 from edge_agent.drift.strata import SETTLED
 from edge_agent.drift.unjudged import MANY, WINDOW
@@ -80,6 +80,15 @@ def in_turn(stage: Stage, specimens: int, visits: int, **how: Any) -> list[Obser
 
 
 # samples
+
+
+def test_components_that_no_frame_tells_gather_no_evidence() -> None:
+    settings = DriftSettings(false_alarms_per_month=80.0)  # one in 540 frames
+    judge, stage = SequentialJudge(fitted(), settings), Stage(30)
+    frames = [frame for number in range(30) for frame in stage.sample(32, ("ebc", "powder")[number % 2], members=4)]
+    interrupted = stage.sample(24, members=4)
+    frames += [*interrupted[:12], *stage.sample(12, members=4), *interrupted[12:]]  # and a sample that comes back
+    assert [change.kind for change in changes_of(judge, frames)] == [Kind.DEGRADED]
 
 
 def test_samples_of_one_frame_add_up_and_one_alone_cannot_alarm() -> None:
