@@ -126,11 +126,12 @@ def dispersion(recent: Recent, tables: Mapping[str, LotTable]) -> float:
     if len(recent) < 2:
         return 0.0
     frames = [tables[held.lot].restore(held.vector) for held in recent]
+    widest = tables[recent[0].lot].widest
     ratios = []
     for place in ACQUISITION:
         steps = [(after[place] - before[place]) ** 2 / 2 for before, after in pairwise(frames)]
         typical = fmean(steps) if len(steps) < FEWEST_STEPS else median(steps) / MEDIAN_OF_CHI2
-        ratios.append(typical / max(table.within[place] for table in tables.values()) ** 2)
+        ratios.append(typical / widest[place] ** 2)
     return fmean(ratios)
 
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.drift.components import COMPONENTS
-from edge_agent.drift.likelihood import BLOCK_TERMS, ratio
-from edge_agent.drift.sample import BLOCK
+from edge_agent.drift.likelihood import BLOCK_TERMS, ratios
+from edge_agent.drift.sample import BLOCK, PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,11 +88,11 @@ class Evidence:
         """The evidence if the current sample ended now; takes a block into account that was just filled."""
         contrasts = sample.contrasts(table)
         if contrasts is not None:
-            sizes = [*contrasts, *(None if size is None else -size for size in contrasts)]
-            blocks = zip(self.block_held, sizes, strict=True)
-            self.block_held = [held if size is None else _digits((held + BLOCK) * ratio(size, BLOCK_TERMS)) for held, size in blocks]
-        ratios = likelihood_ratios(sample, scores, table)
-        running = [held if changed is None else (held + self.earned) * changed for held, changed in zip(self.held, ratios, strict=True)]
+            told = [None if size is None else ratios(size, BLOCK_TERMS) for size in contrasts]
+            blocks = zip(self.block_held, _both_ways(told), strict=True)
+            self.block_held = [held if changed is None else _digits((held + BLOCK) * changed) for held, changed in blocks]
+        held_and_changed = zip(self.held, likelihood_ratios(sample, scores, table), strict=True)
+        running = [held if changed is None else (held + self.earned) * changed for held, changed in held_and_changed]
         over_samples, within = sum(running) / CHAINS, sum(self.block_held) / CHAINS
         frames = (1 - WITHIN_SHARE) * over_samples + WITHIN_SHARE * within
         if contrasts is not None and WITHIN_SHARE * within > (1 - WITHIN_SHARE) * over_samples:
@@ -124,18 +124,18 @@ class Evidence:
 
 def likelihood_ratios(sample: Sample, scores: Sequence[float], table: LotTable) -> list[float | None]:
     """Each chain's likelihood ratio for the current sample; None where none of its frames counts."""
-    upward: list[float | None] = []
-    downward: list[float | None] = []
-    for place, score in enumerate(scores):
-        frames = sample.counted(place)
-        if frames == 0:
-            upward.append(None)
-            downward.append(None)
-            continue
-        held = table.likelihood(place, frames)
-        upward.append(ratio(score, held))
-        downward.append(ratio(-score, held))
-    return upward + downward
+    counts = [sample.counted(place) for place in PLACES]
+    return _both_ways(
+        [
+            ratios(score, table.likelihood(place, frames)) if frames else None
+            for place, (score, frames) in enumerate(zip(scores, counts, strict=True))
+        ]
+    )
+
+
+def _both_ways(told: Sequence[tuple[float, float] | None]) -> list[float | None]:
+    """Upward and downward ratios of each component in the chains' order."""
+    return [None if pair is None else pair[way] for way in (0, 1) for pair in told]
 
 
 def _watched(chain: int) -> tuple[int, int]:

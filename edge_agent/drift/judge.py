@@ -25,7 +25,7 @@ from edge_agent.drift.judge_state import State, from_json, to_json
 from edge_agent.drift.recall import identity_of, remember, resume
 from edge_agent.drift.sample import BLOCK, Held, Sample
 from edge_agent.drift.strata import UNRECORDED, stratum_of
-from edge_agent.drift.tables import LotTable
+from edge_agent.drift.tables import LotTable, tables_of
 from edge_agent.drift.thresholds import DriftSettings, Limits, statistic
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ class SequentialJudge:
 def _tables_of(calibration: Calibration) -> dict[tuple[str, bool], Tables]:
     """By stratum and whether lots are declared."""
     return {
-        (stratum, declared): {name: LotTable.of(name, lot, declared=declared) for name, lot in lots.items()}
+        (stratum, declared): tables_of(lots, declared=declared)
         for stratum, lots in {**calibration.strata, calibration.stratum: calibration.lots}.items()
         for declared in (True, False)
     }

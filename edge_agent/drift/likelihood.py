@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import copysign, exp
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ def terms(spread: float, full_spread: float, centre_error: float) -> Terms:
 BLOCK_TERMS: Terms = tuple((shift, shift * shift / 2) for shift in BLOCK_SHIFTS)
 
 
-def ratio(score: float, held: Sequence[tuple[float, float]]) -> float:
-    """Mean likelihood ratio of a normal deviate under upward shifts; for downward ones give the deviate's negative."""
-    cut = min(FARTHEST_SCORE, max(-FARTHEST_SCORE, score))
-    total = 0.0
+def ratios(score: float, held: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Mean likelihood ratios of a normal deviate under upward and under downward shifts."""
+    cut = score if -FARTHEST_SCORE <= score <= FARTHEST_SCORE else copysign(FARTHEST_SCORE, score)
+    up = down = 0.0
     for slope, offset in held:
-        total += exp(slope * cut - offset)
-    return total / len(held)
+        reach = slope * cut
+        up += exp(reach - offset)
+        down += exp(-reach - offset)
+    return up / len(held), down / len(held)

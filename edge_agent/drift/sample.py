@@ -208,6 +208,8 @@ def _extremes(held: list[float], value: float) -> list[float]:
     if not held:
         return [value] * 4
     lowest, low, high, highest = held
+    if low <= value <= high:
+        return held
     if lowest == low == high == highest:  # one frame so far, or several alike
         low, high = max(lowest, value), min(highest, value)
         return [min(lowest, value), low, high, max(highest, value)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge_agent.drift.components import COMPONENTS
@@ -11,7 +11,7 @@ from edge_agent.drift.likelihood import terms
 from edge_agent.drift.normal_score import normal_score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge_agent.drift.calibration import LotCalibration, Spread
     from edge_agent.drift.likelihood import Terms
@@ -49,6 +49,7 @@ class LotTable:
         centre, scale: of a single frame, each component; scale joins the spread within and between samples.
         shared: share of a frame's variance that all frames of its sample have in common.
         within: standard deviation of frames around their sample's mean, in the component's own unit.
+        widest: the largest `within` of all lots that stand beside this one.
         predicted: standard deviation of a sample's mean of 1, 2, ... MOST_COUNTED frames around the centre as it was measured, each
             component; the centre's own error is in it.
         likelihoods: of such means, see `edge_agent.drift.likelihood`.
@@ -63,6 +64,7 @@ class LotTable:
     scale: Vector
     shared: Vector
     within: Vector
+    widest: Vector
     predicted: tuple[Vector, ...]
     likelihoods: tuple[tuple[Terms, ...], ...]
     degrees: tuple[float | None, ...]
@@ -87,6 +89,7 @@ class LotTable:
             scale=scale,
             shared=tuple((spread.between / unit) ** 2 for spread, unit in zip(spreads, scale, strict=True)),
             within=tuple(spread.within for spread in spreads),
+            widest=tuple(spread.within for spread in spreads),
             predicted=tuple(
                 tuple(math.hypot(value, spread.centre_error) for value in row) for spread, row in zip(spreads, of_means, strict=True)
             ),
@@ -110,7 +113,7 @@ class LotTable:
     def standardise(self, values: Sequence[float]) -> list[float]:
         """Components as standard deviations from this lot's centre, four digits."""
         return [
-            round(min(FARTHEST, max(-FARTHEST, (value - centre) / scale)), 4)
+            round(distance if -FARTHEST <= (distance := (value - centre) / scale) <= FARTHEST else math.copysign(FARTHEST, distance), 4)
             for value, centre, scale in zip(values, self.centre, self.scale, strict=True)
         ]
 
@@ -120,8 +123,8 @@ class LotTable:
 
     def cut_off(self, place: int, value: float, farthest: float) -> float:
         """The component at `place`, no more than `farthest` standard deviations of a frame from the centre."""
-        reach = farthest * self.scale[place]
-        return min(self.centre[place] + reach, max(self.centre[place] - reach, value))
+        away, reach = value - self.centre[place], farthest * self.scale[place]
+        return value if -reach <= away <= reach else self.centre[place] + math.copysign(reach, away)
 
     def score(self, place: int, mean: float, frames: int) -> float:
         """A sample's mean as a normal deviate: Student's t of the prediction for a new sample, and the normal with its tail."""
@@ -139,3 +142,10 @@ class LotTable:
         """
         frame = max(own, self.contrast[place] * math.sqrt(CONTRAST_FRAMES / 2))
         return difference / (frame * math.sqrt(1 / CONTRAST_FRAMES + 1 / before))
+
+
+def tables_of(lots: Mapping[str, LotCalibration], *, declared: bool) -> dict[str, LotTable]:
+    """Every lot's table, by name, for samples that are declared or for those that are taken for a lot."""
+    tables = {name: LotTable.of(name, lot, declared=declared) for name, lot in lots.items()}
+    widest = tuple(map(max, zip(*(table.within for table in tables.values()), strict=True)))
+    return {name: replace(table, widest=widest) for name, table in tables.items()}

@@ -77,7 +77,7 @@ def test_a_calibration_from_before_weights_counts_its_samples(tmp_path):
 def test_an_unreadable_calibration_is_a_model_error(tmp_path, content):
     path = tmp_path / "calibration.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(ModelError, match="calibrate the model again"):
+    with pytest.raises(ModelError, match="calibrate with this release"):
         load_calibration(path)
     with pytest.raises(ModelError, match="copy the whole model folder"):
         load_calibration(tmp_path / "absent.json")
