@@ -3,8 +3,9 @@
 The frames of every visit share the sample's peculiarities. Taken for another sample each time, one that lies a standard deviation off its
 lot would add up over its visits like a change of the instrument: two samples frame by frame in turn gave an alarm in 450 frames. So a
 sample that comes back before SAMPLES others have come goes on: what it has added to the evidence, its likelihood ratio, is taken back
-and that of all its frames is put in its place. The quotient of the two has mean one given everything before, as nearly as LR itself,
-so that the bound of `edge_agent.drift.evidence` holds in frames as before. A name that comes back later, in weeks say, is another visit and a new sample.
+and that of all its frames is put in its place. The quotient of the two has mean one given everything before, as nearly as LR itself, so
+that the bound of `edge_agent.drift.evidence` holds in frames as before. A name that comes back later, in weeks say, is another visit and a
+new sample.
 More specimens in turn than are remembered have their peculiarities counted again: with one more, an alarm came in 7700 frames of 43200.
 """
 
