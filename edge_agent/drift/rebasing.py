@@ -12,6 +12,7 @@ from edge_agent.drift.baseline import Move, Rebase, strata_of, tells_no_stratum
 from edge_agent.drift.calibration import SAMPLES_FOR_A_GUARANTEE
 from edge_agent.drift.components import COMPONENTS
 from edge_agent.drift.fit import inflation
+from edge_agent.drift.judge import CHANGED
 from edge_agent.drift.strata import UNRECORDED
 from edge_agent.drift.tables import MOST_COUNTED
 
@@ -73,7 +74,8 @@ class _Sample:
 def count_samples(frames: Sequence[BaselineFrame]) -> int:
     """How many independent samples `frames` show.
 
-    A name that comes back is the same sample. Where samples have no names, each unbroken run of one lot is one, as for the judge.
+    A name that comes back is the same sample. Where samples have no names, each run of one lot is one; a predicted lot that flickers
+    begins none, much as for the judge, which asks besides that the frames of another lot be sure.
     """
     return len({key.name for key, _ in _grouped(frames)})
 
@@ -126,12 +128,25 @@ class _Key(NamedTuple):
 
 def _grouped(frames: Sequence[BaselineFrame]) -> list[tuple[_Key, list[BaselineFrame]]]:
     groups: dict[_Key, list[BaselineFrame]] = defaultdict(list)
-    run, before = 0, None
+    run, lot, stratum = 0, "", None
+    others: list[BaselineFrame] = []
     for frame in frames:
-        if frame.sample is None:
-            run += (frame.lot, frame.stratum) != before
-        before = (frame.lot, frame.stratum) if frame.sample is None else None
-        groups[_Key(run if frame.sample is None else frame.sample, frame.stratum)].append(frame)
+        if frame.sample is not None:
+            stratum = None
+            groups[_Key(frame.sample, frame.stratum)].append(frame)
+            continue
+        if frame.stratum != stratum or (frame.lot != lot and frame.is_declared):
+            run, lot, stratum, others = run + 1, frame.lot, frame.stratum, []
+        elif frame.lot == lot:
+            others = others[1:]
+        else:
+            others.append(frame)
+            if len(others) < CHANGED:
+                continue
+            run, lot = run + 1, frame.lot
+            groups[_Key(run, stratum)] += [other for other in others[:-1] if other.lot == lot]
+            others = []
+        groups[_Key(run, frame.stratum)].append(frame)
     return list(groups.items())
 
 

@@ -11,6 +11,7 @@ from edge_agent.core.verdict import Phase
 from edge_agent.drift import SequentialJudge
 from edge_agent.drift.baseline import Rebase, rebased
 from edge_agent.drift.components import COMPONENTS, component_values
+from edge_agent.drift.judge import CHANGED
 from edge_agent.drift.rebasing import SAMPLES_TO_REBASE, BaselineFrame, count_samples, estimate_rebase
 from tests.streams import FILAMENT, NOTHING, Stage, calibration
 
@@ -100,8 +101,14 @@ def test_too_few_samples_are_counted_and_refused_however_many_frames_there_are()
 def test_a_name_that_comes_back_is_one_sample_and_without_names_a_run_of_one_lot_is():
     named = [BaselineFrame("ebc", name, (0.0,) * 7) for name in "aabbaac"]
     assert count_samples(named) == 3
-    runs = [BaselineFrame(lot, None, (0.0,) * 7) for lot in ("ebc", "ebc", "powder", "ebc")]
+    runs = [BaselineFrame(lot, None, (0.0,) * 7) for lot in ("ebc", "powder", "ebc") for _ in range(CHANGED)]
     assert count_samples(runs) == 3
+
+
+def test_without_names_a_predicted_lot_that_flickers_is_one_sample_and_a_declared_one_is_believed_at_once():
+    lots = ("ebc", "ebc", "powder", "ebc") * 20
+    assert count_samples([BaselineFrame(lot, None, (0.0,) * 7) for lot in lots]) == 1
+    assert count_samples([BaselineFrame(lot, None, (0.0,) * 7, is_declared=True) for lot in lots[:4]]) == 3
 
 
 def test_a_sample_of_one_frame_counts():
