@@ -32,6 +32,12 @@ ASSORTED_STILL = 2.0
 """Of frames that had nothing in common, so much of it shows that they still have not; see `edge_agent.drift.diagnosis.dispersion`."""
 LINGERING = 0.4
 """An acquisition change still holds while the frames resemble the same change at this share of its strength."""
+STILL_SHIFTED = 0.6
+"""Share of the leading component's peak by which a sample is shifted while nothing has ended: chance has enlarged the peak."""
+RECOVERED = 7.0
+"""Logarithm of the odds from which the leading component counts as back: a lasting change is told to be over once in a thousand samples."""
+LEAST_PEAK = 3.0
+"""A change that added up over samples may show little in the one that raised the alarm."""
 MILDEST, STRICTEST = 3.0, 1.5
 """The leading component must come back to half its peak, but need not come nearer than STRICTEST nor may it stay beyond MILDEST."""
 
@@ -46,9 +52,11 @@ class Episode:
         kind, confidence: what it seems to be.
         onset, evidence: frames.
         reason: the sentence last told.
-        place, sign, peak: the leading component, its direction, its largest size in standard deviations.
+        place, sign, peak: the leading component, its direction, its largest size in standard deviations; 0 for a change that no sample's
+            mean shows, such as one within a sample.
         change, strength: the known change of the acquisition it resembles; "" and 0 for none.
         settled: whether the kind has been confirmed.
+        recovery: logarithm of the odds, from samples that are over, that the leading component is back, at least 0.
     """
 
     identity: str
@@ -64,6 +72,7 @@ class Episode:
     change: str = ""
     strength: float = 0.0
     settled: bool = False
+    recovery: float = 0.0
 
     @staticmethod
     def name_for(frame: FrameRef) -> str:
@@ -111,6 +120,24 @@ class Episode:
         self.revision += 1
         self.reason = reason
         return self.told(Phase.CLOSED)
+
+    def odds_of_recovery(self, score: float, relative: float) -> float:
+        """What one sample says: the logarithm of its likelihood if the change is over, over that if it lasts.
+
+        Args:
+            score: the leading component's normal deviate in the sample so far.
+            relative: standard deviation of a whole sample's mean over that of so few frames.
+        """
+        shift = STILL_SHIFTED * max(self.peak, LEAST_PEAK) * relative
+        return shift * shift / 2 - shift * self.sign * score
+
+    def is_recovered(self, score: float, relative: float) -> bool:
+        """Whether samples since the change, the current one included, say that it is over."""
+        return self.recovery + self.odds_of_recovery(score, relative) >= RECOVERED
+
+    def note_sample(self, score: float, relative: float) -> None:
+        """Take a sample that is over."""
+        self.recovery = round(max(0.0, self.recovery + self.odds_of_recovery(score, relative)), 4)
 
     def is_over(self, recent: Sequence[Held], tables: Mapping[str, LotTable], limits: Limits) -> bool:
         """Whether the last CALM_FRAMES frames are ordinary again, one by one and in their mean."""

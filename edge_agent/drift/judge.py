@@ -140,7 +140,7 @@ class SequentialJudge:
                 self._count(observation, sample, table)
             scores = sample.scores(table)
             sign = state.evidence.look(sample, scores, table)
-        changes = self._go_on(observation, sign, tables) if state.episode else self._begin(observation, sign, scores, tables)
+        changes = self._go_on(observation, sign, scores, tables) if state.episode else self._begin(observation, sign, scores, tables)
         standing = DriftState.ALARM if state.episode else DriftState.IN_CONTROL
         return Verdict(round(statistic(sign.frames), 6), round(self._limits.statistic, 6), standing, (*roll, *changes), stratum)
 
@@ -202,14 +202,21 @@ class SequentialJudge:
         return Sample(name, first, stratum)
 
     def _end_sample(self, *, declared: bool) -> None:
-        """What is over adds to the evidence, unless an episode is open: that has its own end."""
+        """What is over adds to the evidence, or to what an open episode's end is known by."""
         state = self._state
-        sample = state.sample
-        if sample is not None and not sample.is_empty and state.episode is None:
-            tables = self._at(sample.stratum, declared=declared)
-            if tables and (table := tables.get(sample.lot)):
-                state.evidence.end_sample(sample, sample.scores(table), table)
-                state.recalled = remember(state.recalled, sample, table)
+        sample, episode = state.sample, state.episode
+        if sample is None or sample.is_empty:
+            return
+        tables = self._at(sample.stratum, declared=declared)
+        table = tables.get(sample.lot) if tables else None
+        if table is None:
+            return
+        scores = sample.scores(table)
+        if episode is None:
+            state.evidence.end_sample(sample, scores, table)
+            state.recalled = remember(state.recalled, sample, table)
+        elif frames := sample.counted(episode.place):
+            episode.note_sample(scores[episode.place], table.relative(episode.place, frames))
 
     def _count(self, observation: Observation, sample: Sample, table: LotTable) -> None:
         state = self._state
@@ -228,12 +235,13 @@ class SequentialJudge:
         state = self._state
         if state.sample is None:
             return ()
-        onset = state.sample.first
+        onset, peak = state.sample.first, 0.0
         if state.blind >= FAULTY_FRAMES:
             onset = state.last_frames[-min(state.blind, len(state.last_frames))]
             diagnosis, reason = Diagnosis(Kind.DETECTOR_FAULT, 0.99), reason_of_blindness(observation.statistics)
         elif sign.frames >= self._limits.frames:
             onset = sign.onset or onset
+            peak = 0.0 if sign.layer == "contrast" else max(0.01, round(abs(scores[sign.place]), 4))
             diagnosis = diagnose(state.sample.recent[-LATEST:] if sign.layer == "contrast" else state.sample.recent, tables)
             reason = words(sign, tables[state.sample.lot], diagnosis)
         elif state.sample.frames in LOOKS and is_rubbish(state.sample.recent, tables):
@@ -250,7 +258,7 @@ class SequentialJudge:
             reason=reason,
             place=sign.place,
             sign=sign.sign,
-            peak=round(abs(scores[sign.place]), 4),
+            peak=peak,
             change=diagnosis.change,
             strength=diagnosis.strength,
         )
@@ -258,7 +266,7 @@ class SequentialJudge:
         state.forget_samples()
         return (state.episode.told(Phase.OPENED),)
 
-    def _go_on(self, observation: Observation, sign: Sign, tables: Tables) -> tuple[EpisodeChange, ...]:
+    def _go_on(self, observation: Observation, sign: Sign, scores: list[float], tables: Tables) -> tuple[EpisodeChange, ...]:
         """Look again at an open episode: over, something else, or the same."""
         state = self._state
         episode, sample = state.episode, state.sample
@@ -268,7 +276,7 @@ class SequentialJudge:
             change = episode.revise(Diagnosis(Kind.DETECTOR_FAULT, 0.99), reason_of_blindness(observation.statistics), observation.ref)
             return (change,) if change else ()
         calm = [held for held in state.calm if held.lot in tables]  # other settings need not have every lot
-        if state.blind == 0 and episode.is_over(calm, tables, self._limits):
+        if state.blind == 0 and episode.is_over(calm, tables, self._limits) and self._is_back(episode, sample, scores, tables):
             state.episode = None
             state.sample = Sample(sample.name, observation.ref, sample.stratum)
             state.lot, state.others = "", 0
@@ -276,11 +284,19 @@ class SequentialJudge:
             return (episode.close("The last frames lie within the normal range again."),)
         strange = statistic(sign.frames) >= STILL * self._limits.statistic
         if not is_lacking(observation.score) and sample.whole in LOOKS and strange:
-            episode.peak = max(episode.peak, round(min(abs(sign.score), 2 * self._limits.z), 4))
+            if episode.peak:
+                episode.peak = max(episode.peak, round(min(abs(sign.score), 2 * self._limits.z), 4))
             diagnosis = diagnose(sample.recent, tables)
             change = episode.revise(diagnosis, words(sign, tables[sample.lot], diagnosis), observation.ref)
             return (change,) if change else ()
         return ()
+
+    @staticmethod
+    def _is_back(episode: Episode, sample: Sample, scores: list[float], tables: Tables) -> bool:
+        if not episode.peak:
+            return True
+        frames = sample.counted(episode.place)
+        return frames > 0 and episode.is_recovered(scores[episode.place], tables[sample.lot].relative(episode.place, frames))
 
     def to_json(self) -> str:
         """The whole state."""

@@ -19,8 +19,8 @@ from edge_agent.drift.unjudged import Unjudged
 if TYPE_CHECKING:
     from edge_agent.core.verdict import FrameRef
 
-STATE_VERSION = 5
-PLAIN = ("identity", "revision", "kind", "confidence", "reason", "place", "sign", "peak", "change", "strength", "settled")
+STATE_VERSION = 6
+PLAIN = ("identity", "revision", "kind", "confidence", "reason", "place", "sign", "peak", "change", "strength", "settled", "recovery")
 
 
 @dataclass(slots=True)

@@ -131,6 +131,10 @@ class LotTable:
         spread = self.predicted[place][min(frames, MOST_COUNTED) - 1]
         return normal_score((mean - self.centre[place]) / spread, self.degrees[place])
 
+    def relative(self, place: int, frames: int) -> float:
+        """Standard deviation of a whole sample's mean over that of so many frames' mean."""
+        return self.predicted[place][-1] / self.predicted[place][min(frames, MOST_COUNTED) - 1]
+
     def likelihood(self, place: int, frames: int) -> Terms:
         """For the mean of so many frames."""
         return self.likelihoods[place][min(frames, MOST_COUNTED) - 1]

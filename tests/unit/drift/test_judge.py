@@ -61,6 +61,18 @@ def test_a_shift_is_one_episode_with_its_kind_and_its_onset(shift, kind):
     assert [change.revision for change in changes] == list(range(len(changes)))
 
 
+@pytest.mark.parametrize("noise", [0.15, 0.3, 0.6])
+def test_a_lasting_change_is_one_episode_however_modest(noise):
+    judge, stage = SequentialJudge(fitted()), Stage(11)
+    changes_of(judge, [frame for number in range(10) for frame in stage.sample(12, ("ebc", "powder")[number % 2])])
+    lasting = [frame for number in range(90) for frame in stage.sample(12, ("ebc", "powder")[number % 2], (0, 0, 0, 0, 0, noise, 0))]
+    phases = [change.phase for change in changes_of(judge, lasting)]
+    assert phases.count(Phase.OPENED) == 1
+    assert Phase.CLOSED not in phases
+    back = changes_of(judge, [frame for number in range(12) for frame in stage.sample(12, ("ebc", "powder")[number % 2])])
+    assert [change.phase for change in back] == [Phase.CLOSED]
+
+
 def test_assorted_rubbish_is_unrelated():
     judge, stage = SequentialJudge(fitted()), Stage(2)
     changes_of(judge, stage.sample(12))
