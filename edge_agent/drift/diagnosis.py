@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING
 
 from edge_agent.core.verdict import Kind
@@ -125,14 +125,15 @@ def dispersion(recent: Recent, tables: Mapping[str, LotTable]) -> float:
     """
     if len(recent) < 2:
         return 0.0
-    frames = [tables[held.lot].restore(held.vector) for held in recent]
-    widest = tables[recent[0].lot].widest
+    held_tables = [tables[held.lot] for held in recent]
+    widest = held_tables[0].widest
     ratios = []
     for place in ACQUISITION:
-        steps = [(after[place] - before[place]) ** 2 / 2 for before, after in pairwise(frames)]
-        typical = fmean(steps) if len(steps) < FEWEST_STEPS else median(steps) / MEDIAN_OF_CHI2
+        values = [table.centre[place] + held.vector[place] * table.scale[place] for table, held in zip(held_tables, recent, strict=True)]
+        steps = [(after - before) ** 2 / 2 for before, after in pairwise(values)]
+        typical = sum(steps) / len(steps) if len(steps) < FEWEST_STEPS else median(steps) / MEDIAN_OF_CHI2
         ratios.append(typical / widest[place] ** 2)
-    return fmean(ratios)
+    return sum(ratios) / len(ratios)
 
 
 def is_rubbish(recent: Recent, tables: Mapping[str, LotTable]) -> bool:

@@ -117,10 +117,6 @@ class LotTable:
             for value, centre, scale in zip(values, self.centre, self.scale, strict=True)
         ]
 
-    def restore(self, vector: Sequence[float]) -> list[float]:
-        """The components a standardised vector stands for."""
-        return [centre + value * scale for value, centre, scale in zip(vector, self.centre, self.scale, strict=True)]
-
     def cut_off(self, place: int, value: float, farthest: float) -> float:
         """The component at `place`, no more than `farthest` standard deviations of a frame from the centre."""
         away, reach = value - self.centre[place], farthest * self.scale[place]
