@@ -105,7 +105,7 @@ class DriftSettings(Section):
     frames_per_hour: float = Field(default=60.0, gt=0, le=1_000_000)
     """The instrument's usual pace, which turns the line above into a threshold."""
     smallest_shift: str | None = None
-    """The smallest change worth knowing, such as "noise +15 %", "dose -30 %" or "blur +0.5 px": `config validate` says how soon it is told."""
+    """The smallest change to be told, such as "noise +15 %", "dose -30 %" or "blur +0.5 px": `config validate` says how soon it is told."""
 
     @field_validator("smallest_shift")
     @classmethod
