@@ -13,6 +13,7 @@ from PIL import Image
 
 from edge_agent import inference
 from edge_agent.config import ReferralSettings
+from edge_agent.core.errors import ConfigurationError
 from edge_agent.drift import load_calibration
 from edge_agent.frames import decode
 from edge_agent.uncertainty import referral_threshold, score, uniform_of
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_agent.config import Settings
     from edge_agent.core.frame import Frame
     from edge_agent.core.prediction import Prediction, Score
 
+SHOWN = "sem-real"
+"""The model that is asked where nothing is configured."""
 SHADES = " .:-=+*#%@"
 UNKNOWN = "?"
 WIDEST = 48
@@ -46,6 +50,26 @@ class Inspected:
     score: Score
     coverage: float
     referral_threshold: float | None
+
+
+def model_for(file: Path, settings: Settings | None) -> str:
+    """The model that answers a file's frames: that of the stream whose folder holds it, else the only one that is configured.
+
+    Where nothing is configured it is SHOWN. Raises ConfigurationError where streams that do not hold the file have different models.
+    """
+    if settings is None:
+        return SHOWN
+    where = file.resolve()
+    holding = [stream for stream in settings.stream if where.is_relative_to(stream.path.resolve())]
+    nearest = max(holding, key=lambda stream: len(stream.path.resolve().parts), default=None)
+    names = {stream.model.name for stream in settings.stream}
+    if nearest is not None:
+        return nearest.model.name
+    if len(names) == 1:
+        return names.pop()
+    raise ConfigurationError(
+        str(file), f"lies in no stream's folder, and streams have models {', '.join(sorted(names))}", "say --model NAME"
+    )
 
 
 def inspect_file(path: Path, model: str, model_dirs: Sequence[Path] = ()) -> list[Inspected]:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 def command(
     file: Path = typer.Argument(..., help="A frame file."),
-    model: str = typer.Option("sem-real", help="The model to ask: a shipped one's name, or a model's folder."),
+    model: str | None = typer.Option(
+        None, help="The model to ask: a name, or a model's folder. Otherwise that of the configured stream that holds the file."
+    ),
     picture: Path | None = typer.Option(None, "--map", help="Write the first frame with its entropy map over it to this PNG."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    config: Path | None = typer.Option(None, "--config", "-c", help="Also look for the model in this configuration's model_dirs."),
+    config: Path | None = typer.Option(None, "--config", "-c", help="Where streams and model_dirs are named; else as for `run`."),
 ) -> None:
     """Decode one file, ask the model, and show acquisition, score, the map of entropy over the frame's fields, and the local map.
 
@@ -30,12 +32,14 @@ def command(
     import json
     import math
 
-    from edge_agent.config import load_settings
+    from edge_agent.config import find_configuration, load_settings
     from edge_agent.core.errors import EdgeAgentError
-    from edge_agent.inspection import entropy_picture, inspect_file, listed
+    from edge_agent.inspection import entropy_picture, inspect_file, listed, model_for
 
-    model_dirs = load_settings(config).agent.model_dirs if config else ()
-    inspected = inspect_file(file, model, model_dirs)
+    place = find_configuration(config)
+    settings = load_settings(place) if config is not None or place.exists() else None
+    asked = model or model_for(file, settings)
+    inspected = inspect_file(file, asked, settings.agent.model_dirs if settings else ())
     for one in inspected:
         frame, score, prediction = one.frame, one.score, one.prediction
         acquisition = {key: value for key, value in dataclasses.asdict(frame.acquisition).items() if value not in (None, {})}

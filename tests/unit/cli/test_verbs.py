@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from edge_agent.cli import app, inspect, status
-from edge_agent.core.errors import EdgeAgentError
+from edge_agent.config import load_settings
+from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+from edge_agent.inspection import model_for
 from edge_agent.journal import JournalStatus
 from tests.an_agent import frame, write_frame
 from tests.served_model import edit_manifest, exchange_members, write_tiny_model
@@ -162,6 +164,25 @@ def test_inspect_refers_as_the_model_says_and_finds_models_where_a_configuration
     code, said = edge_agent("inspect", image, "--model", "tiny", "--config", config)
     assert code == 0, said
     assert f"a person should decide: {answer}" in said
+
+
+def test_inspect_asks_the_model_of_the_stream_that_holds_the_file(tmp_path: Path) -> None:
+    for name in ("sem", "xrd"):
+        (tmp_path / name / "deeper").mkdir(parents=True)
+    config = tmp_path / "edge-agent.toml"
+    streams = "".join(
+        f'[[stream]]\nname = "{name}"\npath = "{(tmp_path / name).as_posix()}"\nmodel.name = "{model}"\n'
+        for name, model in (("sem", "sem-real"), ("xrd", "sem-virtual"))
+    )
+    config.write_text(streams, encoding="utf-8")
+    settings = load_settings(config, {})
+    assert model_for(tmp_path / "sem" / "a.tif", settings) == "sem-real"
+    assert model_for(tmp_path / "xrd" / "deeper" / "a.tif", settings) == "sem-virtual"
+    assert model_for(tmp_path / "a.tif", None) == "sem-real"
+    with pytest.raises(ConfigurationError, match="lies in no stream's folder"):
+        model_for(tmp_path / "a.tif", settings)
+    config.write_text(streams.split('[[stream]]\nname = "xrd')[0].replace("sem-real", "sem-virtual"), encoding="utf-8")
+    assert model_for(tmp_path / "a.tif", load_settings(config, {})) == "sem-virtual"
 
 
 def test_inspect_names_the_members_it_leaves_out(tmp_path: Path) -> None:
