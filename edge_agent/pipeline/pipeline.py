@@ -66,6 +66,7 @@ class Pipeline:
         self._carriers = {line.name: Carrier(line, self, readers) for line in lines}
         held = {line.name: (line, self._carriers[line.name].judging) for line in lines}
         self._operators = None if orders is None else Operators(orders, held, self)
+        self._heeded = asyncio.Event()
         self._journal_waits_for = ""
         self._samples: dict[str, str] = {}
 
@@ -73,6 +74,7 @@ class Pipeline:
         """Carry frames until cancelled; nothing that was admitted is lost by that. Orders that wait come before the first frame."""
         if self._operators is not None:
             await self._operators.attend()
+        self._heeded.set()
         async with asyncio.TaskGroup() as tasks:
             if self._operators is not None:
                 tasks.create_task(self._operators.run())
@@ -80,7 +82,9 @@ class Pipeline:
                 tasks.create_task(carrier.run())
 
     async def drained(self) -> None:
-        """Wait until everything admitted so far is committed."""
+        """Wait until everything admitted so far is committed, and the orders that waited at the start are carried out."""
+        if self._operators is not None:
+            await self._heeded.wait()
         for carrier in self._carriers.values():
             await carrier.drained()
 

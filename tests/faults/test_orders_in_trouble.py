@@ -113,3 +113,16 @@ def test_an_order_waits_for_an_agent_that_does_not_run_and_comes_before_its_firs
         assert said(agent, "hold", "--stream", "other", *WHO) == (
             78, "--stream other: there is no such stream in the configuration; known: sem",
         )  # fmt: skip
+
+
+def test_a_run_without_frames_carries_out_every_order_that_waits(tmp_path: Path, models: Path) -> None:
+    (tmp_path / "images").mkdir()
+    with AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models) as agent:
+        assert agent.run_once() == 0, agent.log
+        for _ in range(6):
+            said(agent, "baseline", "ack", "nope", *WHO)
+        said(agent, "hold", *WHO)
+        assert len(list((agent.state_dir / "orders").iterdir())) == 7
+        assert agent.run_once() == 0, agent.log
+        assert list((agent.state_dir / "orders").iterdir()) == []
+        assert "held" in said(agent, "status")[1]
