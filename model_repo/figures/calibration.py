@@ -17,16 +17,16 @@ def reliability_figure(before: Reliability, after: Reliability | None = None, te
     """Accuracy of each bin of confidence, and how many answers stand in it.
 
     Args:
-        before: `metrics.reliability` of the model as trained.
+        before: `metrics.reliability` of the model as it is served.
         after: the same after temperature scaling.
         tempering: names the temperature and the calibration errors in the legend.
     """
     figure = column(3.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    names = ["as trained", "after temperature scaling"]
+    names = ["as served", "after temperature scaling"]
     if tempering is not None:
         names = [
-            f"as trained, ECE {100 * tempering.ece_before:.1f} %",
+            f"as served, ECE {100 * tempering.ece_before:.1f} %",
             f"temperature {tempering.temperature:.2f}, ECE {100 * tempering.ece_after:.1f} %",
         ]
     diagonal(upper)

@@ -48,7 +48,7 @@ def test_risk_is_drawn_in_per_cent_with_the_promise_at_the_threshold():
 def test_reliability_names_the_temperature_and_both_errors():
     bins = metrics.Reliability(np.array([0.5, 0.9]), np.array([0.4, 0.95]), np.array([0.25, 0.75]))
     figure = reliability_figure(bins, bins, metrics.Tempering(1.7, 0.5, 0.4, 0.1, 0.03))
-    assert "as trained, ECE 10.0 %" in texts(figure)
+    assert "as served, ECE 10.0 %" in texts(figure)
     assert "temperature 1.70, ECE 3.0 %" in texts(figure)
     np.testing.assert_allclose(figure.axes[0].lines[1].get_xydata(), [[50, 40], [90, 95]])
     assert len(reliability_figure(bins).axes[0].lines) == 2
