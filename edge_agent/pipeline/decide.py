@@ -62,7 +62,9 @@ class Case:
     def answered(self, answer: str, **about: Any) -> Word:
         """The order as carried out."""
         order = self.order
-        return Word(order.id, self.line.name, order.verb, order.who, order.why, order.asked_at_ns, self.now_ns, True, answer, **about)  # noqa: FBT003
+        return Word(
+            order.id, self.line.name, order.verb, order.who, order.why, order.asked_at_ns, self.now_ns, applied=True, answer=answer, **about
+        )
 
     def changed(self, change: str, new: str, *, samples: int | None = None, provisional: bool = False, episode: str | None = None) -> Event:
         """The event about the baseline."""

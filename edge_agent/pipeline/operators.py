@@ -129,7 +129,7 @@ class Operators:
 
     async def _refuse(self, order: Order, stream: str, answer: str) -> None:
         now_ns = self._around.now_ns()
-        word = Word(order.id, stream, order.verb, order.who, order.why, order.asked_at_ns, now_ns, False, answer)  # noqa: FBT003
+        word = Word(order.id, stream, order.verb, order.who, order.why, order.asked_at_ns, now_ns, applied=False, answer=answer)
         await self._around.insist(lambda: self._around.journal.execute(Execution(word)))
         log.warning("refused", stream=stream, verb=order.verb, who=order.who, answer=answer)
 
@@ -179,7 +179,7 @@ class Operators:
     def _own_word(stream: str, verb: str, about: str, why: str, now_ns: int) -> Word:
         """What the agent does by itself, once: its id is made of what it is about."""
         identity = hashlib.sha256(f"{stream}\0{verb}\0{about}".encode()).hexdigest()[:32]
-        return Word(identity, stream, verb, ITSELF, why, now_ns, now_ns, True, f"{verb}: {why}")  # noqa: FBT003
+        return Word(identity, stream, verb, ITSELF, why, now_ns, now_ns, applied=True, answer=f"{verb}: {why}")
 
 
 def take_over(line: StreamLine, decision: Decision) -> None:
