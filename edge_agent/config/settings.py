@@ -10,11 +10,9 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from edge_agent.config.duration import Duration
+from edge_agent.core.formats import FRAME_PATTERNS
 from edge_agent.core.naming import NameRule
 from edge_agent.core.shift import Shift
-
-IMAGES = ("**/*.tif", "**/*.tiff", "**/*.png", "**/*.jpg", "**/*.jpeg", "**/*.bmp")
-"""What a stream includes unless told otherwise; letter case does not matter."""
 
 
 def _rule(text: str) -> str:
@@ -120,7 +118,7 @@ class StreamSettings(Section):
     """Names the stream in events and metrics."""
     path: Path
     """The folder the instrument writes into."""
-    include: tuple[str, ...] = IMAGES
+    include: tuple[str, ...] = FRAME_PATTERNS
     """Patterns of files to read, relative to path."""
     exclude: tuple[str, ...] = ()
     """Patterns of files to leave alone."""

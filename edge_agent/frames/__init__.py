@@ -3,8 +3,11 @@
 from edge_agent.frames.completeness import Completeness, completeness
 from edge_agent.frames.decode import decode
 from edge_agent.frames.limits import DecodeLimits
+from edge_agent.frames.page import Page
 from edge_agent.frames.pool import DecoderPool
 from edge_agent.frames.process import DecoderLostError, DecoderProcess
+from edge_agent.frames.reader import Reader, Source
+from edge_agent.frames.registry import readers
 from edge_agent.frames.statistics import content_hash, measure
 
 __all__ = [
@@ -13,8 +16,12 @@ __all__ = [
     "DecoderLostError",
     "DecoderPool",
     "DecoderProcess",
+    "Page",
+    "Reader",
+    "Source",
     "completeness",
     "content_hash",
     "decode",
     "measure",
+    "readers",
 ]

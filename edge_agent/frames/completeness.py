@@ -6,167 +6,52 @@ import io
 import struct
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
-import numpy as np
-
+from edge_agent.frames.reader import HEAD_BYTES, TooMuchError
+from edge_agent.frames.registry import reader_of
 from edge_agent.frames.share import open_shared
-from edge_agent.frames.signature import LONGEST, read_format
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from edge_agent.frames.reader import Reader
 
 Completeness: TypeAlias = Literal["complete", "growing", "unknown"]
 
-STRIP_TAGS = {273: 279, 324: 325}
-"""TIFF 6.0: where strips and tiles begin, and how long they are."""
-TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
-MOST_LOOKS = 1_000_000
-"""How many strips of one file are looked at, all its directories together; a header that holds more is left to the decoder."""
-ENTRY_LOOKS = 10
-"""What a directory, or an entry of one, counts as: it costs about as much time as so many strips."""
-STRIPS_AT_ONCE = 8192
-"""64 KiB of a BigTIFF's strip offsets."""
-TAIL_BYTES = 1 << 16
-"""How far from the end a PNG's or JPEG's last mark may lie: some instruments append their own bytes."""
+SHORTEST_BYTES = 8
+"""No format that is read is shorter."""
 
 
 def completeness(path: Path) -> Completeness:
     """Whether the file is all there: "growing" when it lacks bytes that its header promises; raises OSError when it cannot be opened.
 
-    It is "unknown" of what is no frame file, and of a TIFF whose header is too long for a look.
+    It is "unknown" of what is no frame file, and of one whose header is too long for a look.
     """
     with io.BufferedReader(open_shared(str(path))) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        head = file.read(LONGEST)
-        if len(head) < LONGEST:
+        head = file.read(HEAD_BYTES)
+        if len(head) < SHORTEST_BYTES:
             return "growing"
-        form = read_format(head)
-        if form is None:
+        reader = reader_of(head, path.name)
+        if reader is None:
             return "growing" if not any(head) else "unknown"  # a copy may reserve its space first
         try:
-            return "growing" if _lacks(form, file, size) else "complete"
+            return "growing" if _lacks(reader, file, size) else "complete"
         except TooMuchError:
             return "unknown"
 
 
-def ends_early(form: str, content: bytes) -> bool:
+def ends_early(reader: Reader, file: BinaryIO, size: int) -> bool:
     """Whether a file that did not decode ends before its header says."""
     try:
-        return _lacks(form, io.BytesIO(content), len(content))
+        return _lacks(reader, file, size)
     except TooMuchError:
         return False
 
 
-def _lacks(form: str, file: BinaryIO, size: int) -> bool:
-    if form == "TIFF":
-        return _tiff_lacks(file, size)
-    if form == "PNG":
-        return b"IEND" not in _tail(file, size)
-    if form == "JPEG":
-        return b"\xff\xd9" not in _tail(file, size)
-    file.seek(2)
-    (promised,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
-    return bool(size < promised)
-
-
-def _tail(file: BinaryIO, size: int) -> bytes:
-    file.seek(max(0, size - TAIL_BYTES))
-    return file.read(TAIL_BYTES)
-
-
-def _tiff_lacks(file: BinaryIO, size: int) -> bool:
-    """Whether a directory, or a strip or tile that one names, lies beyond the end; raises TooMuchError."""
+def _lacks(reader: Reader, file: BinaryIO, size: int) -> bool:
+    file.seek(0)
     try:
-        return _Tiff(file, size).lacks()
-    except struct.error:
+        return reader.lacks(file, size)
+    except struct.error:  # the header itself is cut short
         return True
-
-
-class TooMuchError(Exception):
-    """The header is longer than a look may take."""
-
-
-class _Tiff:
-    """A TIFF's directories, read in small pieces and only so many: this runs in the agent's own process, on files of any origin."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._size = size
-        self._left = MOST_LOOKS
-        file.seek(0)
-        head = file.read(16)
-        self._order = "<" if head[:2] == b"II" else ">"
-        self._big = head[2:4] in {b"+\x00", b"\x00+"}
-        self._offset_form = self._order + ("Q" if self._big else "I")
-        (self._first,) = struct.unpack_from(self._offset_form, head, 8 if self._big else 4)
-
-    def lacks(self) -> bool:
-        """Whether the file ends too early."""
-        offset: int = self._first
-        if offset == 0:
-            return True  # the first directory is written last: its place is not known yet
-        seen: set[int] = set()
-        count_form, entry_bytes = (self._order + "Q", 20) if self._big else (self._order + "H", 12)
-        while offset and offset not in seen:  # a damaged chain may bite its own tail
-            seen.add(offset)
-            if offset > self._size:
-                return True
-            self._file.seek(offset)
-            (count,) = struct.unpack(count_form, self._file.read(struct.calcsize(count_form)))
-            start = self._file.tell()
-            if start + count * entry_bytes > self._size:
-                return True
-            self._spend((count + 1) * ENTRY_LOOKS)
-            entries = self._file.read(count * entry_bytes)
-            (offset,) = struct.unpack(self._offset_form, self._file.read(8 if self._big else 4))
-            if self._directory_lacks(entries, start):
-                return True
-        return False
-
-    def _spend(self, looks: int) -> None:
-        self._left -= looks
-        if self._left < 0:
-            raise TooMuchError
-
-    def _directory_lacks(self, entries: bytes, start: int) -> bool:
-        arrays: dict[int, tuple[np.dtype[np.unsignedinteger], int, int]] = {}
-        width, inline, count_place = (20, 8, 12) if self._big else (12, 4, 8)
-        for entry in range(0, len(entries), width):
-            tag, kind = struct.unpack_from(self._order + "HH", entries, entry)
-            (count,) = struct.unpack_from(self._offset_form, entries, entry + 4)
-            length = TYPE_BYTES.get(kind, 1) * count
-            place = start + entry + count_place
-            if length > inline:
-                (place,) = struct.unpack_from(self._offset_form, entries, entry + count_place)
-                if place + length > self._size:
-                    return True
-            if tag in STRIP_TAGS or tag in STRIP_TAGS.values():
-                if kind not in UNSIGNED:
-                    return True
-                arrays[tag] = np.dtype(self._order + UNSIGNED[kind]), count, place
-        return any(
-            self._strips_lack(arrays[begins], arrays[lengths])
-            for begins, lengths in STRIP_TAGS.items()
-            if begins in arrays and lengths in arrays
-        )
-
-    def _strips_lack(
-        self, begins: tuple[np.dtype[np.unsignedinteger], int, int], lengths: tuple[np.dtype[np.unsignedinteger], int, int]
-    ) -> bool:
-        count = min(begins[1], lengths[1])
-        self._spend(count)
-        for first in range(0, count, STRIPS_AT_ONCE):
-            here = min(STRIPS_AT_ONCE, count - first)
-            begin, length = (self._numbers(array, first, here) for array in (begins, lengths))
-            # each below the size first, so that the sum cannot overflow
-            if begin.max() > self._size or length.max() > self._size or (begin + length).max() > self._size:
-                return True
-        return False
-
-    def _numbers(self, array: tuple[np.dtype[np.unsignedinteger], int, int], first: int, count: int) -> NDArray[np.uint64]:
-        kind, _, place = array
-        self._file.seek(place + first * kind.itemsize)
-        return np.frombuffer(self._file.read(count * kind.itemsize), kind).astype(np.uint64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -15,9 +16,11 @@ from edge_agent.core.frame import Frame
 from edge_agent.frames.completeness import ends_early
 from edge_agent.frames.grey import full_scale_of, to_grey
 from edge_agent.frames.limits import DecodeLimits
+from edge_agent.frames.reader import HEAD_BYTES, Source
 from edge_agent.frames.refusal import refuse
+from edge_agent.frames.registry import promised, reader_of
 from edge_agent.frames.share import open_shared
-from edge_agent.frames.signature import LONGEST, describe, promised_format, read_format
+from edge_agent.frames.signature import describe
 from edge_agent.frames.statistics import content_hash, measure
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from edge_agent.frames.page import Page
+    from edge_agent.frames.reader import Reader
 
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
@@ -42,15 +46,9 @@ def decode(path: str, name: str, limits: DecodeLimits | None = None, time_zone: 
         FrameRejectedError: with one of QUARANTINE_REASONS as cause.
     """
     bounds = limits or DecodeLimits()
-    content = _read_whole(path, name, bounds)
-    form = read_format(content[:LONGEST])
-    if form is None:
-        seems, promised = describe(content[:64]), promised_format(name)
-        if promised is not None:
-            refuse(name, "wrong_type", f"is named as {promised} but is {seems}")
-        refuse(name, "unsupported", f"is {seems}")
+    reader, source = open_source(path, name, bounds)
     try:
-        pages = list(_within(name, bounds, _pages(form, content, name, bounds, time_zone)))
+        pages = list(_within(name, bounds, reader.read(source, bounds, time_zone)))
         if pages:
             return [_finish(page, index, len(pages), name, bounds) for index, page in enumerate(pages)]
     except FrameRejectedError:
@@ -58,22 +56,31 @@ def decode(path: str, name: str, limits: DecodeLimits | None = None, time_zone: 
     except MemoryError:
         refuse(name, "too_large", "needs more memory than a decoder may use")
     except Exception as error:  # noqa: BLE001 - decoders of others raise anything at all on a damaged file
-        refuse(name, "truncated" if ends_early(form, content) else "decoder_failed", f"{form} cannot be decoded ({_one_line(error)})")
-    if ends_early(form, content):
-        refuse(name, "truncated", f"{form} ends before its first frame")
-    return refuse(name, "unsupported", f"{form} holds no frame")
+        cause = "truncated" if _ends_early(reader, source) else "decoder_failed"
+        refuse(name, cause, f"{reader.name} cannot be decoded ({_one_line(error)})")
+    if _ends_early(reader, source):
+        refuse(name, "truncated", f"{reader.name} ends before its first frame")
+    return refuse(name, "unsupported", f"{reader.name} holds no frame")
 
 
-def _read_whole(path: str, name: str, limits: DecodeLimits) -> bytes:
-    """Read and close at once, so that the instrument never finds its file in use."""
+def open_source(path: str, name: str, limits: DecodeLimits) -> tuple[Reader, Source]:
+    """The file's reader, and its content, read and closed at once, so that the instrument never finds its file in use.
+
+    Raises FrameRejectedError.
+    """
     try:
         state = os.stat(path)  # noqa: PTH116 - the path may hold what pathlib would normalise away
         if not stat.S_ISREG(state.st_mode):  # a FIFO would block for ever
             refuse(name, "unsupported", "is no ordinary file")
-        if state.st_size > limits.file_bytes:
-            refuse(name, "too_large", f"is a file of {state.st_size} bytes, {limits.file_bytes} are allowed")
         with open_shared(path) as file:
+            head = file.read(HEAD_BYTES) or b""
+            reader = _reader(head, name)
+            if reader.by_path:
+                return reader, Source(path, name, b"")
+            if state.st_size > limits.file_bytes:
+                refuse(name, "too_large", f"is a file of {state.st_size} bytes, {limits.file_bytes} are allowed")
             content = b""
+            file.seek(0)
             while piece := file.read(min(state.st_size, limits.file_bytes) + 1 - len(content)):
                 content = content + piece if content else piece  # usually one piece; network drives and 2 GiB make more
     except FrameRejectedError:
@@ -83,19 +90,29 @@ def _read_whole(path: str, name: str, limits: DecodeLimits) -> bytes:
         refuse(name, cause, "is gone" if cause == "vanished" else f"cannot be read ({error.strerror or error})")
     except ValueError as error:
         refuse(name, "unreadable", f"cannot be read ({error})")
-    if not content:
+    return reader, Source(path, name, content)
+
+
+def _reader(head: bytes, name: str) -> Reader:
+    if not head:
         refuse(name, "empty", "holds no bytes")
-    return content
+    reader = reader_of(head, name)
+    if reader is not None:
+        return reader
+    seems, expected = describe(head), promised(name)
+    if expected is not None:
+        refuse(name, "wrong_type", f"is named as {expected.name} but is {seems}")
+    return refuse(name, "unsupported", f"is {seems}")
 
 
-def _pages(form: str, content: bytes, name: str, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
-    if form == "TIFF":
-        from edge_agent.frames.tiff import read_tiff  # noqa: PLC0415 - a decoder loads only what its files need
-
-        return read_tiff(content, name, limits, time_zone)
-    from edge_agent.frames.picture import read_picture  # noqa: PLC0415 - as above
-
-    return read_picture(form, content, name, limits)
+def _ends_early(reader: Reader, source: Source) -> bool:
+    if not reader.by_path:
+        return ends_early(reader, io.BytesIO(source.content), len(source.content))
+    try:
+        with io.BufferedReader(open_shared(source.path)) as file:
+            return ends_early(reader, file, file.seek(0, io.SEEK_END))
+    except OSError:
+        return False
 
 
 def _within(name: str, limits: DecodeLimits, pages: Iterator[Page]) -> Iterator[Page]:
@@ -111,6 +128,8 @@ def _within(name: str, limits: DecodeLimits, pages: Iterator[Page]) -> Iterator[
 
 def _finish(page: Page, index: int, count: int, name: str, limits: DecodeLimits) -> Frame:
     where = f"frame {index}" if count > 1 else "the frame"
+    if page.values.ndim == 1:
+        refuse(name, "unsupported", f"{where} is a scan of {len(page.values)} points, and the models look at images")
     values = page.values[: page.values.shape[0] - page.bar_rows] if page.bar_rows else page.values
     height, width = values.shape[:2]
     if min(height, width) < limits.smallest_px:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.frame import Acquisition
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
@@ -16,13 +18,15 @@ class Page:
     """One image of a file.
 
     Attributes:
-        values: shape (height, width) or (height, width, channels).
+        values: shape (height, width) or (height, width, channels); (points,) of a scan.
         acquisition: how it was taken.
         bar_rows: rows of the data bar at the bottom.
         bits: bits a pixel really uses, where the file says so.
+        sources: where the file says what stands in a field of `acquisition`, such as "acceleration_voltage_v": "[EBeam] HV".
     """
 
     values: NDArray[Any]
     acquisition: Acquisition = field(default_factory=Acquisition)
     bar_rows: int = 0
     bits: int | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)

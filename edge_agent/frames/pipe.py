@@ -1,21 +1,45 @@
-"""What passes between the agent and a decoder process.
+"""What passes between the agent and a decoder process, which may have been taken over by the file it read.
 
-A message is the length of its head (8 bytes, little-endian), the head, a pickle, and then the arrays within it as they are, uncopied.
+A message is the length of its head (4 bytes, little-endian), the head, JSON in ASCII, and then the bytes of the arrays within it as they
+are, uncopied. Nothing in it can name a class or run code, and both lengths are bounded before anything of their size is allocated.
 """
 
 from __future__ import annotations
 
-import pickle
+import json
+import re
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeVar, cast
+
+import numpy as np
+
+from edge_agent.core.errors import QUARANTINE_REASONS, FrameRejectedError
+from edge_agent.core.frame import Frame
+from edge_agent.frames.plain import pack, unpacker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
+
+    from numpy.typing import NDArray
 
     from edge_agent.frames.limits import DecodeLimits
 
-LENGTH = struct.Struct("<Q")
+LENGTH = struct.Struct("<I")
+HEAD_BYTES = 1 << 20
+"""The longest head: one frame's metadata with all its texts. Parsed, it comes to some twenty times its length at most."""
+HEADS_BYTES = 32 << 20
+"""The most that the heads of one file's frames may come to."""
+TEXT_LENGTH = 4096
+"""The longest reason or remedy of a refusal."""
+SHA_256 = re.compile(r"[0-9a-f]{64}")
+
+Message = TypeVar("Message")
+
+
+class BadMessageError(ValueError):
+    """What came is no message, or not the one that belongs here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +52,181 @@ class Request:
     time_zone: tzinfo | None
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file holds no frames; see FrameRejectedError."""
+
+    cause: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What stands before a file's frames: how many follow, none with a refusal."""
+
+    frames: int
+    refusal: Refusal | None = None
+
+
 def send(pipe: BinaryIO, message: Any) -> None:
-    """Write a message; arrays within it go out of band, uncopied."""
-    buffers: list[pickle.PickleBuffer] = []
-    body = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
-    raw = [buffer.raw() for buffer in buffers]
-    head = pickle.dumps((len(body), [len(part) for part in raw]))
-    pipe.write(LENGTH.pack(len(head)) + head + body)
-    pipe.writelines(raw)
+    """Write a message; raises ValueError, with nothing written, for one that cannot travel."""
+    _write(pipe, *_packed(message))
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> Any:
-    """Read what `send` wrote; raises EOFError when the other side is gone."""
+def receive(pipe: BinaryIO, kind: type[Message], most_bytes: int = 0, *, for_people: bool = False) -> Message:
+    """Read what `send` wrote.
+
+    Args:
+        pipe: the other side's output.
+        kind: the only class, or simple type, that is accepted.
+        most_bytes: what the bytes beside the head may come to.
+        for_people: whether texts are written out where they are no Unicode; only names of files need to stay as they are.
+
+    Raises EOFError when the other side is gone, BadMessageError when it sent anything else.
+    """
+    return _receive(pipe, kind, _Beside(pipe, most_bytes), HEAD_BYTES, for_people=for_people)[0]
+
+
+def send_frames(pipe: BinaryIO, outcome: Sequence[Frame] | FrameRejectedError) -> None:
+    """Write what became of a file."""
+    if isinstance(outcome, FrameRejectedError):
+        _refuse(pipe, outcome.cause, outcome.reason, outcome.remedy)
+        return
+    try:
+        messages = [_packed(frame) for frame in outcome]
+    except ValueError as error:
+        _refuse(pipe, "decoder_failed", f"its metadata cannot be used ({error})", "exclude it, or look into the program that wrote it")
+        return
+    if sum(len(head) for head, _ in messages) > HEADS_BYTES:
+        _refuse(pipe, "too_large", f"its metadata come to more than {HEADS_BYTES} bytes", "save it in parts, or exclude it")
+        return
+    _write(pipe, *_packed(Outcome(len(messages))))
+    for head, beside in messages:
+        _write(pipe, head, beside)
+    pipe.flush()
+
+
+def receive_frames(pipe: BinaryIO, request: Request) -> list[Frame] | FrameRejectedError:
+    """Read what `send_frames` wrote about `request`, and believe nothing that its limits forbid; raises as `receive`."""
+    outcome = receive(pipe, Outcome, for_people=True)
+    if (refusal := outcome.refusal) is not None:
+        if outcome.frames or refusal.cause not in QUARANTINE_REASONS or max(len(refusal.reason), len(refusal.remedy)) > TEXT_LENGTH:
+            _bad("a refusal without a known cause")
+        return FrameRejectedError(request.name, refusal.cause, refusal.reason, refusal.remedy)
+    if not 1 <= outcome.frames <= request.limits.frames:
+        _bad(f"{outcome.frames} frames")
+    beside = _Beside(pipe, request.limits.decoded_bytes)
+    left = HEADS_BYTES
+    frames: list[Frame] = []
+    for _ in range(outcome.frames):
+        frame, length = _receive(pipe, Frame, beside, min(HEAD_BYTES, left), for_people=True)
+        left -= length
+        _check(frame, frames[-1] if frames else None, request.limits)
+        frames.append(frame)
+    if frames[-1].frame_index >= frames[-1].frame_count:
+        _bad("more frames than the file holds")
+    return frames
+
+
+def _check(frame: Frame, previous: Frame | None, limits: DecodeLimits) -> None:
+    height, width = frame.pixels.shape
+    if min(height, width) < limits.smallest_px or height * width > limits.frame_pixels:
+        _bad(f"a frame of {width} x {height} pixels")
+    if frame.frame_index < 0 or (previous and (frame.frame_index, frame.frame_count) != (previous.frame_index + 1, previous.frame_count)):
+        _bad("frames out of order")
+    if frame.full_scale <= 0 or not SHA_256.fullmatch(frame.content_hash):
+        _bad("a frame without full scale or content hash")
+    if frame.pixels.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # infinities of both signs
+            total = frame.pixels.sum(dtype=np.float64)  # finite if every pixel is: 32-bit floats cannot overflow it
+        if not np.isfinite(total):
+            _bad("pixels that are not finite")
+
+
+def _refuse(pipe: BinaryIO, cause: str, reason: str, remedy: str) -> None:
+    send(pipe, Outcome(0, Refusal(cause, reason[:TEXT_LENGTH], remedy[:TEXT_LENGTH])))
+
+
+def _packed(message: Any) -> tuple[bytes, list[NDArray[Any] | bytes]]:
+    beside: list[NDArray[Any] | bytes] = []
+    head = json.dumps(pack(message, beside), separators=(",", ":"), allow_nan=False).encode("ascii")
+    if len(head) > HEAD_BYTES:
+        raise ValueError(f"metadata of {len(head)} bytes are too long")
+    return head, beside
+
+
+def _write(pipe: BinaryIO, head: bytes, beside: Sequence[NDArray[Any] | bytes]) -> None:
+    for part in (LENGTH.pack(len(head)) + head, *beside):
+        view = _bytes_of(part)
+        while view:  # an unbuffered pipe may take less than all
+            view = view[pipe.write(view) :]
+
+
+def _receive(pipe: BinaryIO, kind: type[Message], beside: _Beside, most_head: int, *, for_people: bool) -> tuple[Message, int]:
     (length,) = LENGTH.unpack(_exactly(pipe, LENGTH.size))
-    body_bytes, buffer_bytes = pickle.loads(_exactly(pipe, length))  # noqa: S301 - our own process's other end
-    body = _exactly(pipe, body_bytes)
-    return pickle.loads(body, buffers=[_exactly(pipe, size) for size in buffer_bytes])  # noqa: S301 - as above
+    if length > most_head:
+        _bad(f"a head of {length} bytes")
+    try:
+        head = _exactly(pipe, length).decode("ascii")
+        if for_people and "\\ud" in head.lower():
+            head = _written_out(head)
+        return cast("Message", unpacker(kind)(json.loads(head), beside)), length
+    except BadMessageError:
+        raise
+    except (ValueError, RecursionError) as error:  # JSON nested too deeply is one of the latter
+        return _bad(" ".join(str(error).split())[:200])
+
+
+def _written_out(head: str) -> str:
+    """The head with halves of surrogate pairs as text: no database and no peer takes them as they are."""
+    return json.dumps(json.loads(head), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def _bad(what: str) -> NoReturn:
+    raise BadMessageError(what)
+
+
+def _bytes_of(part: NDArray[Any] | bytes | bytearray) -> memoryview:
+    return memoryview(part.reshape(-1).view(np.uint8)) if isinstance(part, np.ndarray) else memoryview(part)
 
 
 def _exactly(pipe: BinaryIO, size: int) -> bytearray:
     target = bytearray(size)
-    view = memoryview(target)
-    done = 0
-    while done < size:
-        count = pipe.readinto(view[done:])  # type: ignore[attr-defined] # both ends are raw or buffered binary files
+    _fill(pipe, memoryview(target))
+    return target
+
+
+def _fill(pipe: BinaryIO, view: memoryview) -> None:
+    while view:
+        count = pipe.readinto(view)  # type: ignore[attr-defined] # both ends are raw or buffered binary files
         if not count:
             raise EOFError("the decoder's pipe is closed")
-        done += count
-    return target
+        view = view[count:]
+
+
+class _Beside:
+    """The bytes beside a head, as they come from the pipe, and how many may still come."""
+
+    def __init__(self, pipe: BinaryIO, most_bytes: int) -> None:
+        self._pipe = pipe
+        self._left = most_bytes
+
+    def array(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        size = dtype.itemsize
+        for side in shape:
+            size *= side
+        self._take(size)
+        values = np.empty(shape, dtype)
+        _fill(self._pipe, _bytes_of(values))
+        return values.astype(dtype.newbyteorder("="), copy=False)
+
+    def content(self, size: int) -> bytes:
+        self._take(size)
+        return bytes(_exactly(self._pipe, size))
+
+    def _take(self, size: int) -> None:
+        if not 0 <= size <= self._left:
+            _bad(f"{size} bytes, {self._left} are allowed")
+        self._left -= size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ START_S = 60.0
 LAST_WORDS_S = 1.0
 STOP_S = 5.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+SETTINGS_PREFIX = "EDGE_AGENT__"
+"""Settings in the environment may be secrets; whoever works on foreign bytes has no use for them."""
 PIPE_BYTES = 1 << 20
 F_SETPIPE_SZ = 1031
 
@@ -44,12 +47,14 @@ class DecoderProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                env={**os.environ, **ONE_THREAD},
+                env={**{name: value for name, value in os.environ.items() if not name.upper().startswith(SETTINGS_PREFIX)}, **ONE_THREAD},
                 close_fds=True,
+                process_group=0 if sys.platform != "win32" else None,  # what it may start goes with it
             )
         except OSError as error:  # no memory, or no process, to be had
             raise _not_started(module, error.strerror or str(error)) from None
         self.late = False
+        self._stopped = False
         self._turn = threading.Lock()
         if sys.platform == "linux":
             import fcntl  # noqa: PLC0415 - posix only
@@ -91,7 +96,7 @@ class DecoderProcess:
             with self._turn:  # an answer that was just in time must not cost the next file its process
                 if not answered:
                     self.late = True
-                    self._process.kill()
+                    self.kill()
 
         timer = threading.Timer(seconds, too_late)
         timer.daemon = True
@@ -110,12 +115,17 @@ class DecoderProcess:
         return answer
 
     def kill(self) -> None:
-        """End the process now, from any thread; whoever waits for its answer gets DecoderLostError."""
-        self._process.kill()
+        """End the process now, and any that it started; from any thread. Whoever waits for its answer gets DecoderLostError."""
+        if sys.platform == "win32":
+            self._process.kill()
+        elif not self._stopped:  # afterwards the number may be another group's
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the process and let go of it."""
-        self._process.kill()
+        self.kill()
+        self._stopped = True
         with contextlib.suppress(subprocess.TimeoutExpired, OSError):  # a hanging drive keeps it, or the clock was set while we slept
             self._process.wait(STOP_S)
         for pipe in (self._process.stdin, self._process.stdout):

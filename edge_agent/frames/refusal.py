@@ -9,7 +9,7 @@ from edge_agent.core.errors import FrameRejectedError
 REMEDIES = {
     "empty": "look why the instrument wrote nothing, then save the frame again",
     "truncated": "copy or save the file again",
-    "unsupported": "save it as grey TIFF, PNG, JPEG or BMP",
+    "unsupported": "save it as grey TIFF or PNG, or exclude it",
     "wrong_type": "save it under its right name, or exclude it",
     "too_large": "save it in parts, or exclude it",
     "too_small": "exclude it, or save a larger frame",
@@ -21,6 +21,6 @@ REMEDIES = {
 }
 
 
-def refuse(name: str, cause: str, reason: str) -> NoReturn:
-    """Raise FrameRejectedError with the cause's way out."""
-    raise FrameRejectedError(name, cause, reason, REMEDIES[cause])
+def refuse(name: str, cause: str, reason: str, remedy: str | None = None) -> NoReturn:
+    """Raise FrameRejectedError with the cause's way out, unless there is a better one."""
+    raise FrameRejectedError(name, cause, reason, remedy or REMEDIES[cause])

@@ -1,19 +1,6 @@
-"""A file's format by its first bytes; its name is never believed."""
+"""What a file that no reader knows seems to be, so that a person sees at once what was put there."""
 
 from __future__ import annotations
-
-from pathlib import PurePath
-
-SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"BM", "BMP"),
-)
-"""The formats that are read."""
 
 STRANGERS: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
@@ -26,33 +13,23 @@ STRANGERS: tuple[tuple[bytes, str], ...] = (
     (b"<?xml", "an XML text"),
     (b"RIFF", "a RIFF container"),
 )
-"""Formats that are only named, so that a person sees at once what was put there."""
-
-SUFFIXES = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
-LONGEST = 8
-
-
-def read_format(head: bytes) -> str | None:
-    r"""TIFF, PNG, JPEG or BMP by the first bytes of a file, None for anything else.
-
-    >>> read_format(b"II*\x00"), read_format(b"#!/bin/sh")
-    ('TIFF', None)
-    """
-    return next((name for signature, name in SIGNATURES if head.startswith(signature)), None)
-
-
-def promised_format(name: str) -> str | None:
-    """The format a file's name promises."""
-    return SUFFIXES.get(PurePath(name).suffix.lower())
+"""Formats that are only named."""
+LOOK_BYTES = 64
+TEXT_BYTES = 8
 
 
 def describe(head: bytes) -> str:
-    """What a file that is not read seems to be."""
+    """What a file that is not read seems to be, by its first bytes.
+
+    >>> describe(b"%PDF-1.7"), describe(b"hello, world")
+    ('a PDF document', 'text')
+    """
+    head = head[:LOOK_BYTES]
     known = next((said for signature, said in STRANGERS if head.startswith(signature)), None)
     if known is not None:
         return known
     if not any(head):
         return "nothing but zeros"
-    if all(byte in b"\t\r\n" or byte >= 0x20 for byte in head[:LONGEST]) and b"\x00" not in head:
+    if all(byte in b"\t\r\n" or byte >= 0x20 for byte in head[:TEXT_BYTES]) and b"\x00" not in head:
         return "text"
     return "of no known format"

@@ -57,14 +57,5 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _limit_memory(limit_bytes: int) -> None:
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - posix only
-
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        allowed = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
-
-
 if __name__ == "__main__":
     main()

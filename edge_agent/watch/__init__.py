@@ -2,6 +2,6 @@
 
 from edge_agent.watch.folder import FolderWatcher, WatchState
 from edge_agent.watch.listing import FoundFile, frame_files, list_files
-from edge_agent.watch.settings import IMAGES, WatchSettings
+from edge_agent.watch.settings import WatchSettings
 
-__all__ = ["IMAGES", "FolderWatcher", "FoundFile", "WatchSettings", "WatchState", "frame_files", "list_files"]
+__all__ = ["FolderWatcher", "FoundFile", "WatchSettings", "WatchState", "frame_files", "list_files"]

@@ -6,6 +6,8 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from edge_agent.core.formats import FRAME_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -15,7 +17,6 @@ SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir
 COMPANION_SUFFIXES = frozenset({".txt", ".xml", ".hdr", ".json", ".ini", ".csv", ".meta"})
 WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 CLASS = re.compile(r"\[.+\]")
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 
 
 class PathFilter:
@@ -40,7 +41,7 @@ class PathFilter:
         if suffix.lower() not in COMPANION_SUFFIXES or is_hidden(path.rpartition("/")[2]):
             return None
         stem = path.removesuffix(suffix)
-        spellings = (stem, *(stem + spelled for known in IMAGE_SUFFIXES for spelled in (known, known.upper())))
+        spellings = (stem, *(stem + spelled for known in FRAME_SUFFIXES for spelled in (known, known.upper())))
         return next((image for image in spellings if self.takes(image) and exists(image)), None)
 
 

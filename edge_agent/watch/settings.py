@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from edge_agent.core.formats import FRAME_PATTERNS
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-IMAGES = ("**/*.tif", "**/*.tiff", "**/*.png", "**/*.jpg", "**/*.jpeg", "**/*.bmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class WatchSettings:
 
     stream: str
     root: Path
-    include: tuple[str, ...] = IMAGES
+    include: tuple[str, ...] = FRAME_PATTERNS
     exclude: tuple[str, ...] = ()
     observer: Literal["auto", "native", "polling"] = "auto"
     start: Literal["now", "beginning"] = "now"

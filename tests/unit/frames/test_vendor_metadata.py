@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from edge_agent.core.errors import FrameRejectedError
-from edge_agent.frames import completeness, decode, fei, signature, vendor
+from edge_agent.frames import completeness, decode, signature
+from edge_agent.frames.readers import units as vendor
+from edge_agent.frames.readers.tiff import fei
 from tests.conftest import absent
 from tests.hostile_files import micrograph, tiff
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.core.frame import Acquisition
-from edge_agent.frames.vendor import to_base_unit, to_number, to_utc
+from edge_agent.frames.readers.units import to_base_unit, to_number, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,10 @@ import numpy as np
 import tifffile
 
 from edge_agent.core.frame import Acquisition
-from edge_agent.frames.fei import read_fei
 from edge_agent.frames.page import Page
+from edge_agent.frames.readers.tiff.fei import read_fei
+from edge_agent.frames.readers.tiff.zeiss import find_zeiss_bar, read_zeiss
 from edge_agent.frames.refusal import refuse
-from edge_agent.frames.zeiss import find_zeiss_bar, read_zeiss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

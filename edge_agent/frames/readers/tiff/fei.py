@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.frame import Acquisition
-from edge_agent.frames.vendor import to_number, to_utc
+from edge_agent.frames.readers.units import to_number, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,19 @@
+"""One format a file. A reader's module imports at its top nothing but NumPy: it is loaded wherever a file is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.frames.readers.picture import BMP, JPEG, PNG
+from edge_agent.frames.readers.tiff import TIFF
+
+if TYPE_CHECKING:
+    from edge_agent.frames.reader import Reader
+
+BUILT_IN: tuple[Reader, ...] = (
+    TIFF,
+    PNG,
+    JPEG,
+    BMP,
+)
+"""In the order in which they are asked: formats with a signature first."""

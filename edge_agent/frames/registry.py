@@ -1,0 +1,42 @@
+"""Every reader there is: ours, and those that other packages bring."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import structlog
+
+from edge_agent.frames.readers import BUILT_IN
+
+if TYPE_CHECKING:
+    from edge_agent.frames.reader import Reader
+
+GROUP = "edge_agent.readers"
+log = structlog.get_logger(__name__)
+
+
+@cache
+def readers() -> tuple[Reader, ...]:
+    """Ours first, then those of other packages in the order of their names; one that cannot be loaded is told once and left out."""
+    found: list[Reader] = [*BUILT_IN]
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            loaded = entry.load()
+            found.append(loaded() if isinstance(loaded, type) else loaded)
+        except Exception as error:  # noqa: BLE001 - another package's code raises anything at all
+            log.warning("a reader cannot be loaded", entry_point=entry.value, reason=" ".join(str(error).split()) or type(error).__name__)
+    return tuple(found)
+
+
+def reader_of(head: bytes, name: str) -> Reader | None:
+    """The first reader that recognises a file's first bytes."""
+    return next((reader for reader in readers() if reader.recognises(head, name)), None)
+
+
+def promised(name: str) -> Reader | None:
+    """The reader whose format a file's name promises: the longest suffix wins."""
+    lower = name.lower()
+    fitting = ((len(suffix), reader) for reader in readers() for suffix in reader.suffixes if lower.endswith(suffix))
+    return max(fitting, key=lambda found: found[0], default=(0, None))[1]
