@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -14,7 +15,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.evidence_place import LOCAL_MAP, STRIP
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.evidence.folder import EvidenceFolder
-from edge_agent.evidence.task import Drawn, Standing, Task, Wanted
+from edge_agent.evidence.task import Drawn, Standing, Task, Wanted, receive_drawn
 from edge_agent.frames import DecodeLimits, DecoderLostError, DecoderProcess
 from edge_agent.journal import JournalView
 
@@ -172,7 +173,7 @@ class EvidenceKeeper:
             try:
                 if self._closed:
                     return None
-                drawn: Drawn = process.ask(task, PATIENCE_S)
+                drawn = process.ask(task, partial(receive_drawn, task=task), PATIENCE_S)
             except DecoderLostError as error:
                 lost = str(error)
                 if process.late:

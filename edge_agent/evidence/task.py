@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+from edge_agent.frames.pipe import BadMessageError, receive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +89,21 @@ class Drawn:
     before: tuple[int, ...]
     mapped: int | None
     notes: tuple[str, ...]
+
+
+PICTURES_BYTES = 64 << 20
+"""The most that an episode's pictures may come to."""
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def receive_drawn(pipe: BinaryIO, task: Task) -> Drawn:
+    """Read what was drawn for `task` from a process that a file may have taken over; raises as `receive`."""
+    drawn = receive(pipe, Drawn, PICTURES_BYTES, for_people=True)
+    places = [(place, task.before) for place in drawn.before] + [(drawn.mapped or 0, task.evidence)]
+    if (
+        len(drawn.evidence) != len(task.evidence)
+        or not all(0 <= place < max(1, len(among)) for place, among in places)
+        or not all(picture is None or picture.startswith(PNG) for picture in (drawn.strip, drawn.local_map))
+    ):
+        raise BadMessageError("pictures of another task")
+    return drawn

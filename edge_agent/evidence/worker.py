@@ -12,6 +12,7 @@ from edge_agent.evidence.local_map import Mapped, draw_local_map
 from edge_agent.evidence.look import compared, look
 from edge_agent.evidence.strip import draw_strip
 from edge_agent.evidence.task import Drawn, Standing, Task
+from edge_agent.frames.pipe import send
 from edge_agent.frames.worker import serve
 from edge_agent.inference import EmbeddedPredictor, load_manifest
 
@@ -33,7 +34,7 @@ def main() -> None:
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
         os.nice(NICE)
-    serve(draw)
+    serve(Task, draw, send, alone=False)
 
 
 def draw(task: Task) -> Drawn:

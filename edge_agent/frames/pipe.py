@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from edge_agent.frames.limits import DecodeLimits
 
 LENGTH = struct.Struct("<I")
+READY = "ready"
+"""What a decoder says once it has started."""
 HEAD_BYTES = 1 << 20
 """The longest head: one frame's metadata with all its texts. Parsed, it comes to some twenty times its length at most."""
 HEADS_BYTES = 32 << 20
 """The most that the heads of one file's frames may come to."""
 TEXT_LENGTH = 4096
 """The longest reason or remedy of a refusal."""
+FRAME_COUNT = 1 << 31
 SHA_256 = re.compile(r"[0-9a-f]{64}")
 
 Message = TypeVar("Message")
@@ -82,11 +85,11 @@ def receive(pipe: BinaryIO, kind: type[Message], most_bytes: int = 0, *, for_peo
         pipe: the other side's output.
         kind: the only class, or simple type, that is accepted.
         most_bytes: what the bytes beside the head may come to.
-        for_people: whether texts are written out where they are no Unicode; only names of files need to stay as they are.
+        for_people: whether halves of surrogate pairs are written out, which no database takes; names of files need to stay as they are.
 
     Raises EOFError when the other side is gone, BadMessageError when it sent anything else.
     """
-    return _receive(pipe, kind, _Beside(pipe, most_bytes), HEAD_BYTES, for_people=for_people)[0]
+    return _receive(pipe, kind, _Beside(pipe, most_bytes, for_people=for_people), HEAD_BYTES)[0]
 
 
 def send_frames(pipe: BinaryIO, outcome: Sequence[Frame] | FrameRejectedError) -> None:
@@ -117,15 +120,15 @@ def receive_frames(pipe: BinaryIO, request: Request) -> list[Frame] | FrameRejec
         return FrameRejectedError(request.name, refusal.cause, refusal.reason, refusal.remedy)
     if not 1 <= outcome.frames <= request.limits.frames:
         _bad(f"{outcome.frames} frames")
-    beside = _Beside(pipe, request.limits.decoded_bytes)
+    beside = _Beside(pipe, request.limits.decoded_bytes, for_people=True)
     left = HEADS_BYTES
     frames: list[Frame] = []
     for _ in range(outcome.frames):
-        frame, length = _receive(pipe, Frame, beside, min(HEAD_BYTES, left), for_people=True)
+        frame, length = _receive(pipe, Frame, beside, min(HEAD_BYTES, left))
         left -= length
         _check(frame, frames[-1] if frames else None, request.limits)
         frames.append(frame)
-    if frames[-1].frame_index >= frames[-1].frame_count:
+    if not frames[-1].frame_index < frames[-1].frame_count < FRAME_COUNT:
         _bad("more frames than the file holds")
     return frames
 
@@ -164,24 +167,16 @@ def _write(pipe: BinaryIO, head: bytes, beside: Sequence[NDArray[Any] | bytes]) 
             view = view[pipe.write(view) :]
 
 
-def _receive(pipe: BinaryIO, kind: type[Message], beside: _Beside, most_head: int, *, for_people: bool) -> tuple[Message, int]:
+def _receive(pipe: BinaryIO, kind: type[Message], beside: _Beside, most_head: int) -> tuple[Message, int]:
     (length,) = LENGTH.unpack(_exactly(pipe, LENGTH.size))
     if length > most_head:
         _bad(f"a head of {length} bytes")
     try:
-        head = _exactly(pipe, length).decode("ascii")
-        if for_people and "\\ud" in head.lower():
-            head = _written_out(head)
-        return cast("Message", unpacker(kind)(json.loads(head), beside)), length
+        return cast("Message", unpacker(cast("Any", kind))(json.loads(_exactly(pipe, length).decode("ascii")), beside)), length
     except BadMessageError:
         raise
     except (ValueError, RecursionError) as error:  # JSON nested too deeply is one of the latter
         return _bad(" ".join(str(error).split())[:200])
-
-
-def _written_out(head: str) -> str:
-    """The head with halves of surrogate pairs as text: no database and no peer takes them as they are."""
-    return json.dumps(json.loads(head), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _bad(what: str) -> NoReturn:
@@ -189,7 +184,7 @@ def _bad(what: str) -> NoReturn:
 
 
 def _bytes_of(part: NDArray[Any] | bytes | bytearray) -> memoryview:
-    return memoryview(part.reshape(-1).view(np.uint8)) if isinstance(part, np.ndarray) else memoryview(part)
+    return part.reshape(-1).view(np.uint8).data if isinstance(part, np.ndarray) else memoryview(part)
 
 
 def _exactly(pipe: BinaryIO, size: int) -> bytearray:
@@ -209,9 +204,13 @@ def _fill(pipe: BinaryIO, view: memoryview) -> None:
 class _Beside:
     """The bytes beside a head, as they come from the pipe, and how many may still come."""
 
-    def __init__(self, pipe: BinaryIO, most_bytes: int) -> None:
+    def __init__(self, pipe: BinaryIO, most_bytes: int, *, for_people: bool) -> None:
         self._pipe = pipe
         self._left = most_bytes
+        self._for_people = for_people
+
+    def text(self, value: str) -> str:
+        return value.encode("utf-8", "backslashreplace").decode() if self._for_people else value
 
     def array(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         size = dtype.itemsize

@@ -1,8 +1,8 @@
 """Frozen dataclasses as plain values that JSON can carry, and back, each field checked against its annotation.
 
 Nothing that arrives chooses what is made of it: the receiver names the class, the class names its fields, and whatever does not fit is a
-ValueError. A field added to a class travels at once, if its type is one of these: bool, int, float (finite), str, StrEnum, datetime with
-its zone, ZoneInfo, Path, bytes, an array, a tuple, a dict of texts, such a dataclass, or one of them or None.
+ValueError. A field added to a class travels at once, if its type is one of these: bool, int, float (finite), str, StrEnum, datetime in a
+zone (it arrives in UTC), ZoneInfo, Path, bytes, an array, a tuple, a dict of texts, such a dataclass, or one of them or None.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from edge_agent.frames.limits import DecodeLimits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DTYPES = {"u1": np.dtype("u1"), "u2": np.dtype("<u2"), "f4": np.dtype("<f4")}
+DTYPES: Mapping[str, np.dtype[Any]] = {"u1": np.dtype("u1"), "u2": np.dtype("<u2"), "f4": np.dtype("<f4")}
 """The types that pixels have; little-endian on the way."""
 NAMES: Mapping[str, Any] = {
     "datetime": datetime,
@@ -49,6 +49,10 @@ class Beside(Protocol):
         """The next `size` bytes."""
         ...
 
+    def text(self, value: str) -> str:
+        """A text as it is wanted."""
+        ...
+
 
 Unpack: TypeAlias = Callable[[Any, Beside], Any]
 
@@ -65,16 +69,18 @@ def pack(value: Any, beside: list[NDArray[Any] | bytes]) -> Any:
         return [pack(one, beside) for one in value]
     if isinstance(value, dict):
         return {_checked(key, str): _checked(one, str) for key, one in value.items()}
-    if isinstance(value, np.ndarray):
-        name = f"{value.dtype.kind}{value.dtype.itemsize}"
-        if name not in DTYPES:
-            raise ValueError(f"an array of {value.dtype} cannot travel")
-        beside.append(np.ascontiguousarray(value, DTYPES[name]))
-        return {"dtype": name, "shape": list(value.shape)}
+    return _set_beside(value, beside) if isinstance(value, (np.ndarray, bytes)) else _as_text(value)
+
+
+def _set_beside(value: NDArray[Any] | bytes, beside: list[NDArray[Any] | bytes]) -> Any:
     if isinstance(value, bytes):
         beside.append(value)
         return len(value)
-    return _as_text(value)
+    name = f"{value.dtype.kind}{value.dtype.itemsize}"
+    if name not in DTYPES:
+        raise ValueError(f"an array of {value.dtype} cannot travel")
+    beside.append(np.ascontiguousarray(value, DTYPES[name]))
+    return {"dtype": name, "shape": list(value.shape)}
 
 
 def _as_text(value: Any) -> str:
@@ -125,8 +131,12 @@ def _dataclass(kind: type) -> Unpack:
     return unpack
 
 
-def _texts(plain: Any, _: Beside) -> dict[str, str]:
-    return {key: _checked(value, str) for key, value in _checked(plain, dict).items()}
+def _text(plain: Any, beside: Beside) -> str:
+    return beside.text(_checked(plain, str))
+
+
+def _texts(plain: Any, beside: Beside) -> dict[str, str]:
+    return {beside.text(key): _text(value, beside) for key, value in _checked(plain, dict).items()}
 
 
 def _checked(plain: Any, kind: type) -> Any:
@@ -154,7 +164,10 @@ def _moment(plain: Any, _: Beside) -> datetime:
     moment = datetime.fromisoformat(_checked(plain, str))
     if moment.tzinfo is None:
         raise ValueError("a time has no zone")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time lies before the first year or after the last") from None
 
 
 def _zone(plain: Any, _: Beside) -> ZoneInfo:
@@ -178,7 +191,7 @@ def _simple(kind: type) -> Unpack:
 
 
 _SIMPLE: Mapping[Any, Unpack] = {
-    str: _simple(str),
+    str: _text,
     int: _simple(int),
     bool: _simple(bool),
     float: _number,

@@ -114,8 +114,7 @@ class DecoderPool:
             self._give_back(process)
             if isinstance(reply, FrameRejectedError):
                 raise reply
-            frames: list[Frame] = reply
-            return frames
+            return reply
         if self._closed:
             raise EdgeAgentError(name, "was not decoded, because the agent ends", "nothing to do: it is read at the next start")
         return refuse(name, "decoder_failed", f"the decoder was lost over it ({lost})")

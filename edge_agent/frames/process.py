@@ -8,12 +8,16 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.frames.pipe import receive, send
+from edge_agent.frames.pipe import BadMessageError, receive, receive_frames, send
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_agent.core.errors import FrameRejectedError
+    from edge_agent.core.frame import Frame
     from edge_agent.frames.pipe import Request
 
 START_S = 60.0
@@ -24,6 +28,8 @@ SETTINGS_PREFIX = "EDGE_AGENT__"
 """Settings in the environment may be secrets; whoever works on foreign bytes has no use for them."""
 PIPE_BYTES = 1 << 20
 F_SETPIPE_SZ = 1031
+
+Answer = TypeVar("Answer")
 
 
 class DecoderLostError(Exception):
@@ -62,7 +68,7 @@ class DecoderProcess:
             with contextlib.suppress(OSError):  # a frame then passes in a few pieces rather than many
                 fcntl.fcntl(self._stdout, F_SETPIPE_SZ, PIPE_BYTES)
         try:
-            self._within(START_S, lambda: receive(self._stdout))
+            self._within(START_S, lambda: receive(self._stdout, str))
         except DecoderLostError as lost:
             raise _not_started(module, str(lost)) from None
 
@@ -75,20 +81,23 @@ class DecoderProcess:
         """The process's id."""
         return self._process.pid
 
-    def decode(self, request: Request) -> Any:
-        """A list of frames, or the FrameRejectedError; raises DecoderLostError."""
-        return self.ask(request, request.limits.time_s)
+    def decode(self, request: Request) -> list[Frame] | FrameRejectedError:
+        """The file's frames, or why it holds none; raises DecoderLostError."""
+        return self.ask(request, lambda pipe: receive_frames(pipe, request), request.limits.time_s)
 
-    def ask(self, question: Any, time_s: float) -> Any:
-        """The process's answer; raises DecoderLostError when it ends before it gives one, or takes longer than `time_s`."""
+    def ask(self, question: Any, read: Callable[[BinaryIO], Answer], time_s: float) -> Answer:
+        """The process's answer, read by `read`, which raises BadMessageError for what is none.
 
-        def exchange() -> Any:
+        Raises DecoderLostError when the process ends before it gives one, gives none, or takes longer than `time_s`.
+        """
+
+        def exchange() -> Answer:
             send(self._process.stdin, question)  # type: ignore[arg-type] # a pipe by the constructor's choice
-            return receive(self._stdout)
+            return read(self._stdout)
 
         return self._within(time_s, exchange)
 
-    def _within(self, seconds: float, exchange: Any) -> Any:
+    def _within(self, seconds: float, exchange: Callable[[], Answer]) -> Answer:
         self.late = False
         answered = False
 
@@ -105,6 +114,9 @@ class DecoderProcess:
             answer = exchange()
             with self._turn:
                 answered = True
+        except BadMessageError as error:
+            self.stop()
+            raise DecoderLostError(f"answered what is no answer: {error}") from None
         except (EOFError, OSError, ValueError):
             with contextlib.suppress(subprocess.TimeoutExpired, OSError):
                 self._process.wait(LAST_WORDS_S)  # it may just be ending: its exit code tells why
@@ -119,7 +131,7 @@ class DecoderProcess:
         if sys.platform == "win32":
             self._process.kill()
         elif not self._stopped:  # afterwards the number may be another group's
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, which macOS tells by the second
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def stop(self) -> None:

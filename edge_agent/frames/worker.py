@@ -4,48 +4,66 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from edge_agent.core.errors import FrameRejectedError
+from edge_agent.frames.confinement import be_first_to_go, confine
 from edge_agent.frames.decode import decode
-from edge_agent.frames.pipe import receive, send
+from edge_agent.frames.pipe import READY, Request, receive, send, send_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_agent.frames.pipe import Request
+    from edge_agent.core.frame import Frame
+    from edge_agent.frames.limits import DecodeLimits
 
 PR_SET_PDEATHSIG = 1
+
+
+class Limited(Protocol):
+    """What a process can be asked."""
+
+    @property
+    def limits(self) -> DecodeLimits:
+        """What answering may cost."""
+        ...
+
+
+Question = TypeVar("Question", bound=Limited)
+Answer = TypeVar("Answer")
 
 
 def main() -> None:
     """Decode files until standard input closes."""
 
-    def answer(request: Request) -> Any:
+    def answer(request: Request) -> list[Frame] | FrameRejectedError:
         try:
             return decode(request.path, request.name, request.limits, request.time_zone)
         except FrameRejectedError as rejected:
             return rejected
 
-    serve(answer)
+    serve(Request, answer, send_frames)
 
 
-def serve(answer: Callable[[Any], Any]) -> None:
-    """Answer what comes in until standard input closes; a question has `limits`, of which the first one's memory holds."""
+def serve(
+    kind: type[Question], answer: Callable[[Question], Answer], reply: Callable[[BinaryIO, Answer], None], *, alone: bool = True
+) -> None:
+    """Answer questions of a `kind` until standard input closes; the first one's `limits` hold; `alone`: see `confine`."""
     inlet, outlet = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not fall among the frames
     _die_with_parent()
-    send(outlet, "ready")
-    limited = False
+    be_first_to_go()
+    send(outlet, READY)
+    confined = False
     while True:
         try:
-            request = receive(inlet)
+            question = receive(inlet, kind)
         except EOFError:
             return
-        if not limited:
-            _limit_memory(request.limits.memory_bytes)
-            limited = True
-        send(outlet, answer(request))
+        if not confined:
+            confine(question.limits, alone=alone)
+            confined = True
+        reply(outlet, answer(question))
 
 
 def _die_with_parent() -> None:

@@ -129,7 +129,8 @@ def test_once_says_that_alerts_are_untold(tmp_path: Path, mapping: Path) -> None
 
 def test_pictures_that_never_come_hold_up_nothing(tmp_path: Path, mapping: Path) -> None:
     (tmp_path / "hanging_worker.py").write_text(
-        "import time\nfrom edge_agent.frames.worker import serve\nserve(lambda task: time.sleep(600))\n"
+        "import time\nfrom edge_agent.evidence.task import Task\nfrom edge_agent.frames.worker import serve\n"
+        "serve(Task, lambda task: time.sleep(600), print)\n"
     )
     hanging = f"{IMPATIENT}; from edge_agent.evidence import keeper; keeper.WORKER = 'hanging_worker'"
     agent = lab(tmp_path, mapping)

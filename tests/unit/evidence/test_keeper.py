@@ -204,7 +204,10 @@ async def test_a_worker_that_is_lost_over_it_leaves_a_note(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str
 ) -> None:
     await an_episode(lab)
-    (tmp_path / "lost_worker.py").write_text(f"import os, time\nfrom edge_agent.frames.worker import serve\nserve(lambda task: {does})\n")
+    (tmp_path / "lost_worker.py").write_text(
+        "import os, time\nfrom edge_agent.evidence.task import Task\nfrom edge_agent.frames.worker import serve\n"
+        f"serve(Task, lambda task: {does}, print)\n"
+    )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(keeper, "WORKER", "lost_worker")
     if "sleep" in does:
