@@ -11,7 +11,10 @@ from __future__ import annotations
 import math
 import os
 import sys
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.frames.limits import DecodeLimits
 
 OPEN_FILES = 64
 """A decoder has three pipes and its file open; libraries that it imports open a few more."""
@@ -19,24 +22,12 @@ CPU_GRACE_S = 5.0
 """The parent kills a decoder that takes too long; this is for a parent that is itself stopped, so it comes later."""
 
 
-class Bounds(Protocol):
-    """What a question costs at most; see DecodeLimits."""
-
-    @property
-    def time_s(self) -> float:  # noqa: D102 - told above
-        ...
-
-    @property
-    def memory_bytes(self) -> int:  # noqa: D102 - told above
-        ...
-
-
-def confine(bounds: Bounds, *, alone: bool) -> None:
+def confine(limits: DecodeLimits, *, alone: bool) -> None:
     """Set all limits but that of time, for good; `alone` forbids further processes and threads."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - posix only
 
-        _lower(resource.RLIMIT_AS, bounds.memory_bytes)
+        _lower(resource.RLIMIT_AS, limits.memory_bytes)
         _lower(resource.RLIMIT_FSIZE, 0)
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_NOFILE, OPEN_FILES)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from edge_agent.core.errors import FrameRejectedError
-from edge_agent.frames.confinement import be_first_to_go, confine
+from edge_agent.frames.confinement import allow_time, be_first_to_go, confine
 from edge_agent.frames.decode import decode
 from edge_agent.frames.pipe import READY, Request, receive, send, send_frames
 
@@ -37,6 +37,7 @@ def main() -> None:
     """Decode files until standard input closes."""
 
     def answer(request: Request) -> list[Frame] | FrameRejectedError:
+        allow_time(request.limits.time_s)
         try:
             return decode(request.path, request.name, request.limits, request.time_zone)
         except FrameRejectedError as rejected:
