@@ -63,13 +63,18 @@ def pack(value: Any, beside: list[NDArray[Any] | bytes]) -> Any:
         return value
     if isinstance(value, float):
         return _finite(value)
-    if dataclasses.is_dataclass(value):
-        return {field.name: pack(getattr(value, field.name), beside) for field in dataclasses.fields(value)}
     if isinstance(value, (tuple, list)):
         return [pack(one, beside) for one in value]
     if isinstance(value, dict):
         return {_checked(key, str): _checked(one, str) for key, one in value.items()}
+    if names := _field_names(type(value)):
+        return {name: pack(getattr(value, name), beside) for name in names}
     return _set_beside(value, beside) if isinstance(value, (np.ndarray, bytes)) else _as_text(value)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def _set_beside(value: NDArray[Any] | bytes, beside: list[NDArray[Any] | bytes]) -> Any:
