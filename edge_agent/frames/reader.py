@@ -68,6 +68,7 @@ class Reader(Protocol):
         suffixes: how its files' names end, lower case, with the dot; the longest match wins.
         rule: one sentence: when a file counts as complete.
         by_path: whether `read` opens the file itself, because it may be larger than memory or is still being written.
+        library: the distribution that `read` imports, such as "tifffile"; "" where NumPy does.
     """
 
     @property
@@ -84,6 +85,10 @@ class Reader(Protocol):
 
     @property
     def by_path(self) -> bool:  # noqa: D102 - told above
+        ...
+
+    @property
+    def library(self) -> str:  # noqa: D102 - told above
         ...
 
     def recognises(self, head: bytes, name: str) -> bool:

@@ -42,6 +42,7 @@ class PictureReader:
     last_mark: bytes
     rule: str
     by_path: bool = False
+    library: str = "pillow"
 
     def recognises(self, head: bytes, name: str) -> bool:  # noqa: ARG002 - a signature needs no name
         """By the first bytes."""

@@ -17,6 +17,7 @@ def test_a_reader_names_itself_its_suffixes_and_its_rule(reader: Reader) -> None
     assert reader.suffixes
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in reader.suffixes)
     assert reader.rule
+    assert isinstance(reader.library, str)
     assert not reader.recognises(b"", "a")
     assert not reader.recognises(bytes(1024), "a.xyz")
 

@@ -25,6 +25,7 @@ class TiffReader:
     suffixes = (".tif", ".tiff")
     rule = "every directory, strip and tile that its header names lies within the file"
     by_path = False
+    library = "tifffile"
 
     def recognises(self, head: bytes, name: str) -> bool:  # noqa: ARG002 - a signature needs no name
         """By the first four bytes."""
