@@ -105,6 +105,9 @@ class FolderScan:
 
     def directories(self, *, full: bool, known_of: KnownOf = _nothing) -> Iterator[Directory]:
         """Each folder from the root down; raises OSError when the root cannot be listed."""
+        refused_before = self._refused
+        if full:  # every folder that is still there is seen now: those that went are forgotten
+            self._seen, self._refused = {}, set()
         waiting = [""]
         while waiting:
             path = waiting.pop()
@@ -114,8 +117,11 @@ class FolderScan:
                 self._seen.pop(path, None)
                 if not path:
                     raise
-                if path not in self._refused and not isinstance(error, FileNotFoundError):
-                    self._refused.add(path)
+                if isinstance(error, FileNotFoundError):
+                    continue
+                self._refused.add(path)
+                if path not in refused_before:
+                    refused_before.add(path)
                     log.warning("a folder cannot be listed", stream=self.stream, path=path, reason=error.strerror)
                 continue
             waiting += [f"{path}/{name}" if path else name for name in folders]

@@ -1,0 +1,62 @@
+"""What a scan remembers is what is there: folders that went leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from structlog.testing import capture_logs
+
+from edge_agent.watch.patterns import PathFilter
+from edge_agent.watch.scan import FolderScan
+from tests.watched import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def scan_of(root: Path) -> FolderScan:
+    return FolderScan(str(root), "sem", PathFilter(("**/*.tif",), ()), Ledger())
+
+
+def make(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name / "deep").mkdir(parents=True)
+        for folder in (root / name / "deep", root / name):
+            os.utime(folder, (1, 1))
+    os.utime(root, (2, 2))
+
+
+def test_folders_that_went_are_forgotten(tmp_path: Path) -> None:
+    scan = scan_of(tmp_path)
+    make(tmp_path, "a", "b")
+    scan.find_new(full=True)
+    assert set(scan._seen) == {"", "a", "a/deep", "b", "b/deep"}
+    shutil.rmtree(tmp_path / "a")
+    make(tmp_path, "c")
+    scan.find_new(full=True)
+    assert set(scan._seen) == {"", "b", "b/deep", "c", "c/deep"}
+
+
+def test_a_folder_that_cannot_be_listed_is_told_once_for_as_long_as_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = scan_of(tmp_path)
+    make(tmp_path, "a", "b")
+
+    def refusing(path: str):
+        if path.endswith("a"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", refusing)
+    with capture_logs() as lines:
+        for full in (True, False, True, True):
+            scan.find_new(full=full)
+    assert [line["path"] for line in lines] == ["a"]
+    monkeypatch.undo()
+    shutil.rmtree(tmp_path / "a")
+    scan.find_new(full=True)
+    assert scan._refused == set()
