@@ -79,6 +79,7 @@ class Agent:
                 tasks.create_task(chores.beat()),
                 tasks.create_task(chores.count_outbox()),
                 tasks.create_task(chores.prune()),
+                tasks.create_task(chores.forget()),
                 tasks.create_task(parts.evidence.run()),
                 *(tasks.create_task(told.publisher.run()) for told in parts.told),
                 *(tasks.create_task(chores.ask_canaries(name, remote)) for name, remote in parts.predictors.remote.items()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from edge_agent.agent.forgetting import Forgetting
 from edge_agent.core.errors import JournalFullError, ModelError, PredictorUnavailableError
 from edge_agent.core.verdict import Kind
 from edge_agent.journal import JournalView
@@ -28,6 +29,10 @@ OUTBOX_EVERY_S = 5.0
 """Time between looks at the outbox for the metrics."""
 PRUNE_EVERY_S = 3600.0
 """Time between removals of results older than the retention."""
+FORGET_EVERY_S = 86400.0
+"""Time between looks for known files that are gone."""
+RETENTION_SHARE = 0.1
+"""Both are done this often within a retention time, if that is more often."""
 
 
 class Chores:
@@ -119,4 +124,20 @@ class Chores:
         while True:
             with contextlib.suppress(JournalFullError):
                 await self._parts.journal.prune(self._clock.now_ns() - int(self._settings.agent.retention * 1e9))
-            await asyncio.sleep(PRUNE_EVERY_S)
+            await asyncio.sleep(self._often(PRUNE_EVERY_S))
+
+    async def forget(self) -> None:
+        """Forget files that have been gone for longer than the retention; a folder that is away is no reason."""
+        forgetting = Forgetting(self._parts.journal, self._clock, self._settings.agent.retention)
+        try:
+            while True:
+                await asyncio.sleep(self._often(FORGET_EVERY_S))
+                for line, watcher in zip(self._parts.lines, self._parts.watchers, strict=True):
+                    if watcher.state.watching:
+                        with contextlib.suppress(JournalFullError):
+                            await forgetting.look(line.name, line.root)
+        finally:
+            forgetting.close()
+
+    def _often(self, every_s: float) -> float:
+        return max(1.0, min(every_s, RETENTION_SHARE * self._settings.agent.retention))

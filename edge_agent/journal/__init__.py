@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.journal import operation
+from edge_agent.journal.absence import FIRST, Key
 from edge_agent.journal.alerts import AlertOutbox
 from edge_agent.journal.commit import Commit, FinishedFile, FrameRecord, Outcome
 from edge_agent.journal.episodes import ScoredFrame
@@ -12,6 +13,7 @@ from edge_agent.journal.operation import Baseline, Execution, Hold, Standing, Wo
 from edge_agent.journal.view import JournalStatus, JournalView, StreamStatus
 
 __all__ = [
+    "FIRST",
     "AlertOutbox",
     "Baseline",
     "Commit",
@@ -22,6 +24,7 @@ __all__ = [
     "Journal",
     "JournalStatus",
     "JournalView",
+    "Key",
     "Outcome",
     "ScoredFrame",
     "Standing",

@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.core.errors import JournalError
-from edge_agent.journal import files, frames, operation, outbox, retention
+from edge_agent.journal import absence, files, frames, operation, outbox, retention
 from edge_agent.journal.failures import explained, transaction
 from edge_agent.journal.lock import StateLock
 from edge_agent.journal.place import prepare
-from edge_agent.journal.schema import check, migrate, use_write_ahead_log
+from edge_agent.journal.schema import check, give_space_back, migrate, use_write_ahead_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +78,7 @@ class Journal:
                 connection = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
                 try:
                     check(connection, path)
+                    give_space_back(connection, path)
                     use_write_ahead_log(connection, path)
                     migrate(connection, path, clock.now_ns())
                     return cls(path, lock, connection, thread, clock)
@@ -231,14 +232,32 @@ class Journal:
     async def prune(self, before_ns: int) -> int:
         """Forget results and acknowledged events older than `before_ns`, a few at a time; returns how many rows went.
 
-        Unsent events, pending admissions, open episodes and the identities of files stay.
+        Unsent events, pending admissions, open episodes and the identities of files stay. The file shrinks to little more than what
+        is left in it.
         """
         gone = 0
         for statement in retention.STATEMENTS:
             step = partial(retention.prune_step, statement=statement, before_ns=before_ns)
             while went := await self._write(step):
                 gone += went
+        while await self._read(retention.vacuum_step):
+            pass
         return gone
+
+    async def known_after(self, stream: str, after: absence.Key, limit: int) -> list[tuple[absence.Key, str]]:
+        """The next known files of the stream behind the key `after`, each with its path."""
+        return await self._read(lambda connection: absence.known_after(connection, stream, after, limit))
+
+    async def note_absent(self, gone: Sequence[absence.Key], there: Sequence[absence.Key]) -> None:
+        """Note which known files were missed just now, and which were seen."""
+        now_ns = self._clock.now_ns()
+        await self._write(lambda connection: absence.note(connection, gone, there, now_ns))
+
+    async def forget_absent(self, stream: str, before_ns: int) -> None:
+        """Forget the stream's files that have been missed since before `before_ns`, a few at a time; see absence.py."""
+        now_ns = self._clock.now_ns()
+        while await self._write(lambda connection: absence.forget(connection, stream, now_ns, before_ns, retention.STEP)):
+            pass
 
     async def _read(self, action: Callable[[sqlite3.Connection], T]) -> T:
         try:

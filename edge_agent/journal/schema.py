@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edge_agent.core.errors import JournalError
 from edge_agent.journal.failures import transaction
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
 APPLICATION_ID = 0x45444745
@@ -57,9 +58,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # a re-base reads a stream's frames since the change, not the retention time's
         "CREATE INDEX frame_in_order ON frame (stream, seq)",
     ),
+    (
+        # Known files that are not in their folder any more, and since when: see absence.py.
+        """CREATE TABLE absent (
+            directory INTEGER NOT NULL, name NOT NULL, since_ns INTEGER NOT NULL, PRIMARY KEY (directory, name)) WITHOUT ROWID""",
+    ),
 )
 """Step n leads from schema version n to n + 1. A released step is never edited."""
 VERSION = len(MIGRATIONS)
+
+
+INCREMENTAL = 2
+"""SQLite's name for a file whose free pages are given back when asked."""
+REWRITTEN_BYTES = 512 << 20
+"""The largest journal that a start writes anew: a few seconds."""
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -82,6 +94,22 @@ def check(connection: sqlite3.Connection, journal: Path) -> int:
             "install that release again, or give this one its own [agent] state_dir",
         )
     return version
+
+
+def give_space_back(connection: sqlite3.Connection, journal: Path) -> None:
+    """Let the file shrink when rows go (see retention.py), which SQLite has to know before the first table.
+
+    A journal of an older release is written anew for that, unless it is so large that the start would take too long, there is no
+    room for a second one, or someone is reading it: it then only never shrinks, and the next start tries again.
+    """
+    (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    if mode == INCREMENTAL:
+        return
+    connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+    size = journal.stat().st_size
+    if 0 < size <= REWRITTEN_BYTES:
+        with suppress(sqlite3.OperationalError):
+            connection.execute("VACUUM")
 
 
 def use_write_ahead_log(connection: sqlite3.Connection, journal: Path) -> None:
