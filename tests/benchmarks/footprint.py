@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import psutil
 
@@ -28,3 +29,22 @@ def resident_mb(pid: int) -> tuple[float, float]:
             summed += memory.rss / 1e6
             proportional += getattr(memory, "pss", 0) / 1e6
     return summed, proportional
+
+
+def decoders(pid: int) -> list[psutil.Process]:
+    """The processes that read frames for the agent `pid`."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any("frames.worker" in part for part in child.cmdline()):
+                found.append(child)
+    return found
+
+
+def inotify_watches(pid: int) -> int:
+    """Folders that the process has the system watch (Linux; else 0)."""
+    watches = 0
+    for descriptor in Path(f"/proc/{pid}/fdinfo").glob("*"):
+        with contextlib.suppress(OSError):
+            watches += descriptor.read_text().count("inotify wd:")
+    return watches
