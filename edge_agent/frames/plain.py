@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -67,7 +67,7 @@ def pack(value: Any, beside: list[NDArray[Any] | bytes]) -> Any:
         return [pack(one, beside) for one in value]
     if isinstance(value, dict):
         return {_checked(key, str): _checked(one, str) for key, one in value.items()}
-    if names := _field_names(type(value)):
+    if names := _field_names(cast("Any", type(value))):
         return {name: pack(getattr(value, name), beside) for name in names}
     return _set_beside(value, beside) if isinstance(value, (np.ndarray, bytes)) else _as_text(value)
 
