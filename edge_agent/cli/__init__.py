@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_agent.cli import alarm, baseline, calibrate, config, demo, doctor, hold, init, inspect, replay, run, simulate, status
+from edge_agent.cli import alarm, baseline, calibrate, config, demo, doctor, hold, init, inspect, replay, run, service, simulate, status
 from edge_agent.core.errors import EdgeAgentError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("inspect")(inspect.command)
 app.command("replay")(replay.command)
 app.command("calibrate")(calibrate.command)
 app.command("simulate")(simulate.command)
+app.add_typer(service.app, name="service")
 app.command("demo")(demo.command)
 
 _debug = False

@@ -11,6 +11,9 @@ def command(
     config: ConfigOption = None,
     once: bool = typer.Option(False, "--once", help="Work off what is there, tell it, and end."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Say what would be read and where events would go; write nothing."),
+    stop_with_stdin: bool = typer.Option(
+        False, "--stop-with-stdin", help="End when standard input closes: for a service that watches over it."
+    ),
 ) -> None:
     """Watch the folders, judge every new frame, publish frames, alerts and metrics.
 
@@ -26,4 +29,4 @@ def command(
             typer.echo(line)
         return
     configure_logging(settings.log.level, settings.log.format, secrets=settings.secrets)
-    run_agent(Agent(settings, once=once))
+    run_agent(Agent(settings, once=once), stop_with_stdin=stop_with_stdin)

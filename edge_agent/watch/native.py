@@ -24,6 +24,7 @@ from watchdog.observers import Observer
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
     from watchdog.events import FileSystemEvent
 
@@ -163,9 +164,24 @@ class NativeObserver(FileSystemEventHandler):
             self._hints.scan()
             return
         arrived = event.dest_path if isinstance(event, FileMovedEvent) else event.src_path
-        path = os.path.relpath(os.fsdecode(arrived), self._root).replace(os.sep, "/") if arrived else ""
-        if path and not path.startswith("../"):
+        path = path_below(os.fsdecode(arrived), self._root) if arrived else None
+        if path is not None:
             self._hints.file(path, written=not isinstance(event, FileClosedEvent))
+
+
+def path_below(path: str, root: str, system: ModuleType = os.path) -> str | None:
+    r"""`path` relative to `root` with `/` between parts; None when it lies elsewhere. `system` is posixpath or ntpath.
+
+    >>> import ntpath
+    >>> path_below("D:\\Images\\S01\\a.tif", "d:\\images", ntpath), path_below("E:\\a.tif", "d:\\images", ntpath)
+    ('S01/a.tif', None)
+    """
+    try:
+        below: str = system.relpath(path, root)
+    except ValueError:  # on another drive
+        return None
+    below = below.replace(system.sep, "/")
+    return None if below in {".", ".."} or below.startswith("../") else below
 
 
 def _hush_folders_seen_twice() -> None:
