@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.frames.readers.cbf import CBF
 from edge_agent.frames.readers.picture import BMP, JPEG, PNG
 from edge_agent.frames.readers.tiff import TIFF
 
@@ -15,5 +16,6 @@ BUILT_IN: tuple[Reader, ...] = (
     PNG,
     JPEG,
     BMP,
+    CBF,
 )
 """In the order in which they are asked: formats with a signature first."""
