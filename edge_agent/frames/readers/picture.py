@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from edge_agent.core.frame import Acquisition
-from edge_agent.frames.page import Page
+from edge_agent.frames.readers.beside import read_beside
 from edge_agent.frames.refusal import refuse
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from edge_agent.frames.limits import DecodeLimits
+    from edge_agent.frames.page import Page
     from edge_agent.frames.reader import Source
 
 TAIL_BYTES = 1 << 16
@@ -57,7 +57,7 @@ class PictureReader:
         (promised,) = struct.unpack("<I", file.read(4).ljust(4, b"\0"))
         return bool(size < promised)
 
-    def read(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:  # noqa: ARG002 - they carry no times
+    def read(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
         """The picture's one page; its size is checked before it is decoded."""
         from PIL import Image  # noqa: PLC0415 - a decoder loads only what its files need
 
@@ -73,8 +73,11 @@ class PictureReader:
                 if "truncated" in str(error).lower() or "incomplete" in str(error).lower():
                     refuse(source.name, "truncated", f"{self.name} ends before its last row")
                 raise
-            extra = {str(key): str(value) for key, value in image.info.items() if isinstance(value, str)}
-            yield Page(_values(image), Acquisition(extra=extra))
+            record = read_beside(source, (height, width), time_zone)
+            for key, value in image.info.items():
+                if isinstance(value, str):
+                    record.also(str(key), value)
+            yield record.page(_values(image))
 
 
 PNG = PictureReader("PNG", (".png",), b"\x89PNG\r\n\x1a\n", b"IEND", "its last chunk, IEND, is there")

@@ -1,8 +1,9 @@
-"""What both vendors' readers need: numbers with units, and times without a zone."""
+"""What vendors' readers need: numbers with units, and times without a zone."""
 
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 UNITS = ("Pa", "V", "A", "m", "s", "X")
+SPELLED = {"Secs": "s", "secs": "s", "Volt": "V", "volt": "V", "micron": "\u00b5m", "microns": "\u00b5m"}
+QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d{1,3})?)\s*(\S+)\s*")
 
 
 def to_number(value: object) -> float | None:
@@ -33,12 +36,22 @@ def to_base_unit(value: object, unit: str) -> float | None:
     number = to_number(value)
     if number is None:
         return None
-    unit = {"Secs": "s", "secs": "s"}.get(unit.strip(), unit.strip())
+    unit = SPELLED.get(unit.strip(), unit.strip())
     base = next((base for base in UNITS if unit.endswith(base)), None)
     factor = PREFIXES.get(unit[: -len(base)]) if base else None
     if factor is None:
         return None
     return float(f"{number * factor:.12g}")  # 14.808 mm is 0.014808 m, not 0.014808000000000002
+
+
+def to_quantity(text: object) -> float | None:
+    """A number in V, A, m or s from a text that ends in its unit.
+
+    >>> to_quantity("15000 Volt"), to_quantity("500nm"), to_quantity("6900 um"), to_quantity("12")
+    (15000.0, 5e-07, 0.0069, None)
+    """
+    found = QUANTITY.fullmatch(text[:64]) if isinstance(text, str) else None
+    return to_base_unit(found[1], found[2]) if found else None
 
 
 def to_utc(text: str, forms: tuple[str, ...], time_zone: tzinfo | None) -> datetime | None:

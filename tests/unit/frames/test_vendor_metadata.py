@@ -8,8 +8,9 @@ import pytest
 
 from edge_agent.core.errors import FrameRejectedError
 from edge_agent.frames import completeness, decode, signature
+from edge_agent.frames.readers import ini, record
 from edge_agent.frames.readers import units as vendor
-from edge_agent.frames.readers.tiff import fei
+from edge_agent.frames.readers.tiff import fei, imagej
 from tests.conftest import absent
 from tests.hostile_files import micrograph, tiff
 
@@ -96,8 +97,22 @@ def test_a_real_fei_files_metadata_are_read(formats: Path) -> None:
 
     with tifffile.TiffFile(formats / "FEI-Helios-Ebeam-8bits.tif") as tiff_file:
         page = tiff_file.pages[0]
-        told, bar_rows = fei.read_fei(page.tags[34682].value, page.imagelength, None)
-    assert bar_rows == 29
+        said = fei.read_fei(page.tags[34682].value, page.imagelength, None)
+    told = said.acquisition()
+    assert said.bar_rows == 29
+    assert said.sources == {
+        "acquired_at": "[PrivateFei] TimeOfCreation",
+        "instrument": "[System] SystemType",
+        "detector": "[Detectors] Name",
+        "acceleration_voltage_v": "[EBeam] HV",
+        "beam_current_a": "[EBeam] BeamCurrent",
+        "magnification": "[Image] MagCanvasRealWidth / [EBeam] HFW",
+        "pixel_size_m": "[EScan] PixelWidth",
+        "dwell_s": "[EScan] Dwell",
+        "working_distance_m": "[EBeam] WD",
+        "stage_x_m": "[Stage] StageX",
+        "stage_y_m": "[Stage] StageY",
+    }
     assert told.acquired_at == datetime(2016, 6, 13, 17, 6, 40, tzinfo=UTC)
     assert (told.acceleration_voltage_v, told.detector, told.dwell_s, told.magnification) == (5000, "ETD", 1e-5, 120.0)
 
@@ -110,6 +125,6 @@ def test_real_micrographs_are_read(formats: Path, lot: str) -> None:
     assert min(frame.pixels.shape) >= 450
 
 
-@pytest.mark.parametrize("module", [vendor, signature])
+@pytest.mark.parametrize("module", [vendor, signature, ini, record, imagej])
 def test_the_examples_hold(module) -> None:
     assert doctest.testmod(module).failed == 0

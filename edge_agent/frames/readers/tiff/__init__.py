@@ -42,7 +42,7 @@ class TiffReader:
         """Every full-size image of the file."""
         from edge_agent.frames.readers.tiff.pages import read_tiff  # noqa: PLC0415 - a decoder loads only what its files need
 
-        return read_tiff(source.content, source.name, limits, time_zone)
+        return read_tiff(source, limits, time_zone)
 
 
 TIFF = TiffReader()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from edge_agent.frames.reader import TooMuchError
+from edge_agent.frames.readers.tiff.imagej import images_said
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,7 @@ ENTRY_LOOKS = 10
 """What a directory, or an entry of one, counts as: it costs about as much time as so many strips."""
 STRIPS_AT_ONCE = 8192
 """64 KiB of a BigTIFF's strip offsets."""
+DESCRIPTION_TAG, DESCRIPTION_BYTES = 270, 4096
 
 
 def tiff_lacks(file: BinaryIO, size: int) -> bool:
@@ -39,6 +41,8 @@ class _Tiff:
         self._file = file
         self._size = size
         self._left = MOST_LOOKS
+        self._images = 0
+        self._strips = (0, 0, 0)
         file.seek(0)
         head = file.read(16)
         self._order = "<" if head[:2] == b"II" else ">"
@@ -67,7 +71,15 @@ class _Tiff:
             (offset,) = struct.unpack(self._offset_form, self._file.read(8 if self._big else 4))
             if self._directory_lacks(entries, start):
                 return True
-        return False
+        return len(seen) == 1 and self._stack_lacks()
+
+    def _stack_lacks(self) -> bool:
+        """Whether images of an ImageJ stack are missing, which follow the first without directories of their own.
+
+        A file that ends with its first image is one image, whose description another program has kept.
+        """
+        begin, end, length = self._strips
+        return self._images > 1 and self._first < begin and end < self._size < begin + self._images * length
 
     def _spend(self, looks: int) -> None:
         self._left -= looks
@@ -86,6 +98,9 @@ class _Tiff:
                 (place,) = struct.unpack_from(self._offset_form, entries, entry + count_place)
                 if place + length > self._size:
                     return True
+            if tag == DESCRIPTION_TAG and not self._images:
+                self._file.seek(place)
+                self._images = images_said(self._file.read(min(length, DESCRIPTION_BYTES)))
             if tag in STRIP_TAGS or tag in STRIP_TAGS.values():
                 if kind not in UNSIGNED:
                     return True
@@ -101,12 +116,16 @@ class _Tiff:
     ) -> bool:
         count = min(begins[1], lengths[1])
         self._spend(count)
+        least, most, total = self._size, 0, 0
         for first in range(0, count, STRIPS_AT_ONCE):
             here = min(STRIPS_AT_ONCE, count - first)
             begin, length = (self._numbers(array, first, here) for array in (begins, lengths))
             # each below the size first, so that the sum cannot overflow
             if begin.max() > self._size or length.max() > self._size or (begin + length).max() > self._size:
                 return True
+            least, most = min(least, int(begin.min())), max(most, int((begin + length).max()))
+            total += int(length.sum())
+        self._strips = (least, most, total)
         return False
 
     def _numbers(self, array: tuple[np.dtype[np.unsignedinteger], int, int], first: int, count: int) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""TIFF, by tifffile, with what Zeiss and FEI/Thermo microscopes write into it."""
+"""TIFF, by tifffile, with what microscopes and ImageJ write into it and beside it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
-from edge_agent.core.frame import Acquisition
-from edge_agent.frames.page import Page
+from edge_agent.frames.reader import TooMuchError
+from edge_agent.frames.readers.beside import read_beside
+from edge_agent.frames.readers.record import Record, text_of
+from edge_agent.frames.readers.tescan import is_tescan, read_tescan
+from edge_agent.frames.readers.tiff.directories import tiff_lacks
 from edge_agent.frames.readers.tiff.fei import read_fei
+from edge_agent.frames.readers.tiff.imagej import BEGINS, images_said, read_imagej
 from edge_agent.frames.readers.tiff.zeiss import find_zeiss_bar, read_zeiss
+from edge_agent.frames.readers.units import to_utc
 from edge_agent.frames.refusal import refuse
 
 if TYPE_CHECKING:
@@ -22,19 +27,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.frames.limits import DecodeLimits
+    from edge_agent.frames.page import Page
+    from edge_agent.frames.reader import Source
 
 ZEISS = 34118
 FEI = (34682, 34680)
+TESCAN = 50431
 COLOUR_MAP = 320
+DESCRIPTION, MAKE, MODEL, X_RESOLUTION, SOFTWARE, WHEN = 270, 271, 272, 282, 305, 306
+TIFF_WHEN = ("%Y:%m:%d %H:%M:%S",)
 THUMBNAIL_SHARE = 2
 """An image less than half as wide as the first is its thumbnail, even where it does not say so."""
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would warn of is told in the refusal
 
 
-def read_tiff(content: bytes, name: str, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
+def read_tiff(source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
     """Every full-size image of the file; sizes are checked against the file before anything is allocated."""
-    with tifffile.TiffFile(io.BytesIO(content)) as tiff:
+    name = source.name
+    with tifffile.TiffFile(io.BytesIO(source.content)) as tiff:
         first_width = 0
         for number, page in enumerate(tiff.pages):
             if number >= limits.frames * 2:
@@ -45,10 +56,22 @@ def read_tiff(content: bytes, name: str, limits: DecodeLimits, time_zone: tzinfo
             if first_width and width * THUMBNAIL_SHARE < first_width:
                 continue
             first_width = first_width or width
-            yield from _read_page(page, name, limits, len(content), time_zone)
+            yield from _read_page(page, source, limits, time_zone)
+        if _chain_is_cut(source.content):  # what tifffile leaves out without a word
+            refuse(name, "truncated", "ends before its last directory")
+        if len(tiff.pages) == 1:
+            yield from _rest_of_stack(tiff.pages[0], source, limits, time_zone)
 
 
-def _read_page(page: Any, name: str, limits: DecodeLimits, file_bytes: int, time_zone: tzinfo | None) -> Iterator[Page]:
+def _chain_is_cut(content: bytes) -> bool:
+    try:
+        return tiff_lacks(io.BytesIO(content), len(content))
+    except TooMuchError:
+        return False
+
+
+def _read_page(page: Any, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
+    name, file_bytes = source.name, len(source.content)
     width, length, depth = int(page.imagewidth), int(page.imagelength), int(page.imagedepth)
     if width * length * depth > limits.frame_pixels:
         refuse(name, "too_large", f"its header says {width} x {length} pixels, {limits.frame_pixels} in all are allowed")
@@ -67,9 +90,29 @@ def _read_page(page: Any, name: str, limits: DecodeLimits, file_bytes: int, time
     except ImportError:
         refuse(name, "unsupported", f"is compressed by {getattr(page.compression, 'name', page.compression)}")
     values, axes = _coloured(page, values), page.axes
-    acquisition, bar_rows, bits = _vendor(page, values, time_zone)
+    bits = int(page.bitspersample)
+    record = _vendor(page, values, source, time_zone)
     for image in _images(values, axes):
-        yield Page(image, acquisition, bar_rows, bits)
+        yield record.page(image, bits if bits not in {8, 16} else _significant_bits(page))
+
+
+def _rest_of_stack(page: Any, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
+    """The images that follow the first of an ImageJ stack, which alone has a directory."""
+    said = images_said(str(page.description).encode("utf-8", "replace"))
+    if said == 1 or page.compression != 1 or page.samplesperpixel != 1 or not page.is_contiguous:
+        return
+    begin, length = int(page.dataoffsets[0]), int(page.nbytes)
+    if page.offset > begin or len(source.content) <= begin + length:
+        return
+    if said > limits.frames:
+        refuse(source.name, "too_large", f"holds {said} images, {limits.frames} are allowed")
+    if begin + said * length > len(source.content):
+        refuse(source.name, "truncated", f"ends before the last of its {said} images")
+    stored = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+    for index in range(1, said):
+        values = np.frombuffer(source.content, stored, length // stored.itemsize, begin + index * length)
+        values = _coloured(page, values.reshape(page.shape))
+        yield _vendor(page, values, source, time_zone).page(values, _significant_bits(page))
 
 
 def _images(values: NDArray[Any], axes: str) -> Iterator[NDArray[Any]]:
@@ -102,23 +145,42 @@ def _coloured(page: Any, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _vendor(page: Any, values: NDArray[Any], time_zone: tzinfo | None) -> tuple[Acquisition, int, int | None]:
-    """Acquisition, rows of the data bar, bits used; a vendor tag that makes no sense is as good as none."""
-    bits = int(page.bitspersample)
-    used = bits if bits not in {8, 16} else _significant_bits(page)
+def _vendor(page: Any, values: NDArray[Any], source: Source, time_zone: tzinfo | None) -> Record:
+    """What a vendor's tags say, else a side-car, else TIFF's own tags; tags that make no sense are as good as none."""
+    rows, columns = int(page.imagelength), int(page.imagewidth)
     fei = next((page.tags[tag].value for tag in FEI if tag in page.tags), None)
     if isinstance(fei, dict):
-        acquisition, bar_rows = read_fei(fei, values.shape[0], time_zone)
-        return acquisition, bar_rows, used
+        return read_fei(fei, rows, time_zone)
     zeiss = page.tags[ZEISS].value if ZEISS in page.tags else None
     if isinstance(zeiss, dict):
-        return read_zeiss(zeiss, time_zone), find_zeiss_bar(values), used
-    extra = {
-        keyword: str(page.tags[code].value)[:2000]
-        for code, keyword in ((270, "ImageDescription"), (271, "Make"), (272, "Model"), (305, "Software"))
+        record = read_zeiss(zeiss, time_zone)
+        record.bar_rows = find_zeiss_bar(values)
+        return record
+    tescan = _bytes(page.tags[TESCAN].value) if TESCAN in page.tags else b""
+    if is_tescan(tescan):
+        return read_tescan(tescan, rows, time_zone)
+    texts = {
+        code: page.tags[code].value
+        for code in (DESCRIPTION, MAKE, MODEL, SOFTWARE, WHEN)
         if code in page.tags and isinstance(page.tags[code].value, str)
     }
-    return Acquisition(extra=extra), 0, used
+    description = texts.get(DESCRIPTION, "")
+    if description.startswith(BEGINS):
+        record = read_imagej(description, page.tags[X_RESOLUTION].value if X_RESOLUTION in page.tags else None)
+    else:
+        record = read_beside(source, (rows, columns), time_zone)
+    if texts.get(MAKE, "").upper().startswith("JEOL"):
+        record.take("instrument", text_of(texts.get(MODEL)), "Model")
+        record.take("acquired_at", to_utc(texts.get(WHEN, ""), TIFF_WHEN, time_zone), "DateTime")
+    for code, keyword in ((DESCRIPTION, "ImageDescription"), (MAKE, "Make"), (MODEL, "Model"), (SOFTWARE, "Software")):
+        record.also(keyword, texts.get(code, ""))
+    return record
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace")
+    return value if isinstance(value, bytes) else b""
 
 
 def _significant_bits(page: Any) -> int | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_agent.core.frame import Acquisition
+from edge_agent.frames.readers.record import Record, text_of
 from edge_agent.frames.readers.units import to_base_unit, to_number, to_utc
 
 if TYPE_CHECKING:
@@ -16,49 +16,50 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WHEN = ("%d %b %Y %H:%M:%S", "%d %b %Y %I:%M:%S %p")
+QUANTITIES = {
+    "acceleration_voltage_v": ("ap_actualkv", "ap_manualkv"),
+    "beam_current_a": ("ap_iprobe",),
+    "pixel_size_m": ("ap_image_pixel_size", "ap_pixel_size"),
+    "dwell_s": ("dp_dwell_time",),
+    "working_distance_m": ("ap_wd",),
+    "stage_x_m": ("ap_stage_at_x",),
+    "stage_y_m": ("ap_stage_at_y",),
+}
 SMALLEST_BAR_SHARE, LARGEST_BAR_SHARE = 0.02, 0.25
 LINE_SHARE, ZONE_SHARE = 0.99, 0.7
 RIM_ROWS = 1
 
 
-def read_zeiss(tags: Mapping[str, Any], time_zone: tzinfo | None) -> Acquisition:
-    """Acquisition in SI units."""
+def read_zeiss(tags: Mapping[str, Any], time_zone: tzinfo | None) -> Record:
+    """How it was taken, in SI units; the data bar is another matter, see below."""
+    record = Record()
 
     def value(key: str) -> object:
         found = tags.get(key)
         return found[1] if isinstance(found, tuple) and len(found) > 1 else None
 
-    def text(key: str) -> str | None:
-        return str(value(key) or "").strip() or None
+    def text(field: str, key: str) -> None:
+        record.take(field, text_of(value(key)), key.upper())
 
-    def quantity(*keys: str) -> float | None:
+    def quantity(field: str, key: str) -> None:
+        found = tags.get(key)
+        if isinstance(found, tuple) and len(found) > 2:
+            record.take(field, to_base_unit(found[1], str(found[2])), key.upper())
+
+    when = f"{text_of(value('ap_date')) or ''} {text_of(value('ap_time')) or ''}"
+    record.take("acquired_at", to_utc(when, WHEN, time_zone), "AP_DATE, AP_TIME")
+    text("instrument", "sv_serial_number")
+    text("detector", "dp_detector_channel")
+    text("detector", "dp_detector_type")
+    text("sample_id", "sv_sample_id")
+    for field, keys in QUANTITIES.items():
         for key in keys:
-            found = tags.get(key)
-            if isinstance(found, tuple) and len(found) > 2:
-                number = to_base_unit(found[1], str(found[2]))
-                if number is not None:
-                    return number
-        return None
-
-    return Acquisition(
-        acquired_at=to_utc(f"{text('ap_date') or ''} {text('ap_time') or ''}", WHEN, time_zone),
-        instrument=text("sv_serial_number"),
-        detector=text("dp_detector_channel") or text("dp_detector_type"),
-        sample_id=text("sv_sample_id"),
-        acceleration_voltage_v=quantity("ap_actualkv", "ap_manualkv"),
-        beam_current_a=quantity("ap_iprobe"),
-        magnification=_magnification(tags.get("ap_mag")),
-        pixel_size_m=quantity("ap_image_pixel_size", "ap_pixel_size"),
-        dwell_s=quantity("dp_dwell_time"),
-        working_distance_m=quantity("ap_wd"),
-        stage_x_m=quantity("ap_stage_at_x"),
-        stage_y_m=quantity("ap_stage_at_y"),
-        extra={
-            key: " ".join(str(part) for part in found[1:])
-            for key, found in tags.items()
-            if key and isinstance(found, tuple) and len(found) > 1 and str(found[1]).strip()
-        },
-    )
+            quantity(field, key)
+    record.take("magnification", _magnification(tags.get("ap_mag")), "AP_MAG")
+    for key, found in tags.items():
+        if key and isinstance(found, tuple) and len(found) > 1 and str(found[1]).strip():
+            record.also(key, " ".join(str(part) for part in found[1:]))
+    return record
 
 
 def find_zeiss_bar(values: NDArray[Any]) -> int:
