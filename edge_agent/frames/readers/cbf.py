@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from edge_agent.frames.page import Page
 from edge_agent.frames.reader import TooMuchError, needs
 from edge_agent.frames.readers.counts import counted
-from edge_agent.frames.readers.told import ANGSTROM_M, Told, moment, positive, scaled
-from edge_agent.frames.readers.units import to_number
+from edge_agent.frames.readers.record import Record, text_of
+from edge_agent.frames.readers.units import ANGSTROM_M, scaled, to_moment, to_number
 from edge_agent.frames.refusal import refuse
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.frames.limits import DecodeLimits
+    from edge_agent.frames.page import Page
     from edge_agent.frames.reader import Source
 
 SIGNATURES = (b"###CBF:", b"##CBF:")
@@ -90,14 +90,14 @@ class CbfReader:
 
     def read(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
         """Each section's image."""
-        told: Told | None = None
+        record: Record | None = None
         saturated: float | None = None
         for section in _sections(io.BytesIO(source.content), len(source.content)):
-            if told is None:
-                told, saturated = _told(section.text, time_zone)
+            if record is None:
+                record, saturated = _record(section.text, time_zone)
             for values in _images(source, section, limits):
                 counts, tally = counted(values, saturated, negative_counts=False)
-                yield Page(counts, told.acquisition(**tally), sources=told.sources)
+                yield record.page(counts, **tally)
 
 
 CBF = CbfReader()
@@ -170,30 +170,34 @@ def _unpacked(name: str, packed: memoryview, count: int, dtype: np.dtype[Any], c
     return values if values.dtype.itemsize <= dtype.itemsize else values.astype(dtype.newbyteorder("="))
 
 
-def _told(header: str, time_zone: tzinfo | None) -> tuple[Told, float | None]:
+def _record(header: str, time_zone: tzinfo | None) -> tuple[Record, float | None]:
     """From the remarks of a header as Dectris writes it; of any other, the plain `_key value` pairs alone. Also the saturated count."""
     lines = header.splitlines()
     bodies = [line[1:].strip() for line in lines if line.startswith("#")]
     remarks = {found[1]: found[2] for body in bodies if (found := REMARK.match(body))}
-    pairs = (line.split(None, 1) for line in lines if line.startswith("_"))
-    told = Told({**{pair[0]: pair[1].strip(" \"'") for pair in pairs if len(pair) == 2}, **remarks})
 
     def number(key: str, place: int = 0) -> float | None:
         found = NUMBER.findall(remarks.get(key, "")[:LONGEST_REMARK])
         return to_number(found[place]) if len(found) > place else None
 
-    told.put("acquired_at", next(filter(None, (moment(body, WHEN, time_zone) for body in bodies[:MOST_REMARKS])), None), "# date")
-    told.put("detector", remarks.get("Detector", "").partition(", S/N")[0], "# Detector")
-    told.put("pixel_size_m", positive(number("Pixel_size")), "# Pixel_size")
-    told.put("exposure_s", positive(number("Exposure_time")), "# Exposure_time")
-    told.put("wavelength_m", positive(scaled(number("Wavelength"), ANGSTROM_M)), "# Wavelength")
-    told.put("detector_distance_m", positive(number("Detector_distance")), "# Detector_distance")
+    record, saturated = Record(), scaled(number("Count_cutoff"), 1)
+    when = (to_moment(body, WHEN, time_zone) for body in bodies[:MOST_REMARKS])
+    record.take("acquired_at", next(filter(None, when), None), "# date")
+    record.take("detector", text_of(remarks.get("Detector", "").partition(", S/N")[0]), "# Detector")
+    record.take("pixel_size_m", scaled(number("Pixel_size"), 1), "# Pixel_size")
+    record.take("exposure_s", scaled(number("Exposure_time"), 1), "# Exposure_time")
+    record.take("wavelength_m", scaled(number("Wavelength"), ANGSTROM_M), "# Wavelength")
+    record.take("detector_distance_m", scaled(number("Detector_distance"), 1), "# Detector_distance")
     column, row = number("Beam_xy"), number("Beam_xy", 1)
-    if column is not None and row is not None:
-        told.put("beam_centre_px", f"{column:.9g} {row:.9g}", "# Beam_xy")
-    saturated = positive(number("Count_cutoff"))
-    told.put("saturation_counts", saturated, "# Count_cutoff")
-    return told, saturated
+    record.take("beam_centre_px", None if column is None or row is None else f"{column:.9g} {row:.9g}", "# Beam_xy")
+    record.take("saturation_counts", saturated, "# Count_cutoff")
+    for key, value in remarks.items():
+        record.also(key, value)
+    for line in lines:
+        if line.startswith("_"):
+            key, _, value = line.partition(" ")
+            record.also(key, value.strip(" \"'"))
+    return record, saturated
 
 
 def _whole(text: str) -> int:

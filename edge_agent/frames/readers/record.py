@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.frame import Acquisition
@@ -12,12 +14,17 @@ if TYPE_CHECKING:
 
 TEXT_LENGTH = 2000
 """How much of one further key's text is kept."""
-MOST_EXTRA = 2000
-"""How many further keys are kept."""
+MOST_TEXT = 1 << 16
+"""How many characters of further keys and their texts are kept: they pass to the agent with every frame."""
+COLUMNS = frozenset(field.name for field in dataclasses.fields(Acquisition)) - {"extra"}
 
 
 class Record:
     """Fields of an Acquisition and where they stand in the file; of several tags for one field the first that makes sense counts.
+
+    Common terms for which an Acquisition has no field go into its `extra`. X-ray detectors tell `exposure_s`, `wavelength_m`,
+    `detector_distance_m`, `beam_centre_px` (column, row), `saturation_counts`, `masked_pixels`, `saturated_pixels`; scans of patterns
+    `scan_index`, `scan_row`, `scan_column`, `scan_x_m`, `scan_y_m`.
 
     Args:
         side_car: name of the file beside the image that the tags are read from; "" for the image itself.
@@ -38,30 +45,36 @@ class Record:
         self.sources: dict[str, str] = {}
         self._fields: dict[str, Any] = {}
         self._extra: dict[str, str] = {}
+        self._left = MOST_TEXT
 
     def take(self, field: str, value: object, tag: str) -> None:
         """Keep what `tag` says of `field`, unless it says nothing or another tag came first."""
-        if value is not None and field not in self._fields:
+        if value is None or field in self.sources or (isinstance(value, float) and not math.isfinite(value)):
+            return
+        if field in COLUMNS:
             self._fields[field] = value
-            self.sources[field] = f"{self.side_car}: {tag}" if self.side_car else tag
+        else:
+            self._extra[field] = f"{value:.9g}" if isinstance(value, float) else str(value)
+        self.sources[field] = f"{self.side_car}: {tag}" if self.side_car else tag
 
     def also(self, key: str, value: object) -> None:
         """Keep a further key of the vendor's as text."""
-        text = str(value).strip()
-        if key and text and len(self._extra) < MOST_EXTRA:
-            self._extra[key[:TEXT_LENGTH]] = text[:TEXT_LENGTH]
+        key, text = key[:TEXT_LENGTH], str(value).strip()[:TEXT_LENGTH]
+        if key and text and key not in self.sources and len(key) + len(text) <= self._left:
+            self._extra[key] = text
+            self._left -= len(key) + len(text)
 
     def __bool__(self) -> bool:
         """Whether anything was found."""
         return bool(self._fields or self._extra)
 
-    def acquisition(self) -> Acquisition:
-        """All of it."""
-        return Acquisition(**self._fields, extra=dict(self._extra))
+    def acquisition(self, **more: str) -> Acquisition:
+        """All of it, and `more` that was found while one image was read."""
+        return Acquisition(**self._fields, extra={**self._extra, **more})
 
-    def page(self, values: NDArray[Any], bits: int | None = None) -> Page:
-        """An image that was taken like this."""
-        return Page(values, self.acquisition(), self.bar_rows, bits, dict(self.sources), self.side_car)
+    def page(self, values: NDArray[Any], bits: int | None = None, **more: str) -> Page:
+        """An image that was taken like this; `more` as in `acquisition`."""
+        return Page(values, self.acquisition(**more), self.bar_rows, bits, dict(self.sources), self.side_car)
 
 
 def text_of(value: object) -> str | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 UNITS = ("Pa", "V", "A", "m", "s", "X")
 SPELLED = {"Secs": "s", "secs": "s", "Volt": "V", "volt": "V", "micron": "\u00b5m", "microns": "\u00b5m"}
+ANGSTROM_M = 1e-10
 QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d{1,3})?)\s*(\S+)\s*")
 
 
@@ -52,6 +53,27 @@ def to_quantity(text: object) -> float | None:
     """
     found = QUANTITY.fullmatch(text[:64]) if isinstance(text, str) else None
     return to_base_unit(found[1], found[2]) if found else None
+
+
+def scaled(value: float | None, factor: float) -> float | None:
+    """A positive number in another unit, None for anything else: detectors write 0 or -1 for what they do not know.
+
+    >>> scaled(14.808, 1e-3), scaled(-1.0, 1e-3)
+    (0.014808, None)
+    """
+    return float(f"{value * factor:.12g}") if value is not None and value > 0 else None
+
+
+def to_moment(text: str, forms: tuple[str, ...], time_zone: tzinfo | None) -> datetime | None:
+    """A time in UTC from ISO 8601, whose own zone counts, or from local text of one of `forms`; None for anything else."""
+    try:
+        stated = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return to_utc(text, forms, time_zone)
+    try:
+        return (stated if stated.tzinfo else stated.replace(tzinfo=time_zone or UTC)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
 
 
 def to_utc(text: str, forms: tuple[str, ...], time_zone: tzinfo | None) -> datetime | None:
