@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FRAME_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".cbf")
+FRAME_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".cbf", ".mrc", ".mrcs")
 """Suffixes by which a frame file of the readers that ship is known; a suffix that other programs use for other things is left out."""
 
 FRAME_PATTERNS = tuple(f"**/*{suffix}" for suffix in FRAME_SUFFIXES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.frames.readers.cbf import CBF
+from edge_agent.frames.readers.mrc import MRC
 from edge_agent.frames.readers.picture import BMP, JPEG, PNG
 from edge_agent.frames.readers.tiff import TIFF
 
@@ -17,5 +18,6 @@ BUILT_IN: tuple[Reader, ...] = (
     JPEG,
     BMP,
     CBF,
+    MRC,
 )
 """In the order in which they are asked: formats with a signature first."""
