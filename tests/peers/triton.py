@@ -158,6 +158,26 @@ class TritonServer:
         self._maimed = True
         return len(stubs)
 
+    def freeze(self) -> None:
+        """Stop server and workers without closing a connection: they no longer answer."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        for process in (server, *server.children(recursive=True)):
+            process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as kill -9 does, its workers with it."""
+        if self._process is not None and self._process.poll() is None:
+            self._signal(signal.SIGKILL)
+        self.stop()
+
     def stop(self) -> None:
         """Stop the server and its workers, politely first."""
         if self._process is None:
