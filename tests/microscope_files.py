@@ -51,3 +51,57 @@ def fei_part(order: str = "<", length: int = 768, voltage: float = 300e3, **doub
     struct.pack_into(f"{order}i", part, 244, 2)
     part[20:26], part[435:439], part[519:522] = b"Krios ", b"Ceta", b"BF\0"
     return bytes(part)
+
+
+SER_KINDS = {"u1": 1, "u2": 2, "u4": 3, "i1": 4, "i2": 5, "i4": 6, "f4": 7, "f8": 8, "c8": 9, "c16": 10}
+
+
+def ser(
+    elements: Any,
+    *,
+    wide: bool = False,
+    valid: int | None = None,
+    total: int | None = None,
+    step: float = 1e-9,
+    beam: tuple[float, float] | None = None,
+    seconds: int = 1_456_073_486,
+    side: int | None = None,
+) -> bytes:
+    """TIA's series of images, shape (elements, rows, columns), or of spectra, (elements, points); `side` lies about the last side."""
+    images = elements.ndim == 3
+    count = len(elements) if total is None else total
+    form = "<q" if wide else "<i"
+    head = b"II" + struct.pack("<HHii", 0x0197, 0x0220 if wide else 0x0210, 0x4122 if images else 0x4120, 0x4142 if beam else 0x4152)
+    head += struct.pack("<ii", count, len(elements) if valid is None else valid)
+    dimension = struct.pack("<iddiI", count, 0.0, 1.0, 0, 6) + b"Number" + struct.pack("<i", 0)
+    array_begin = len(head) + struct.calcsize(form) + 4 + len(dimension)
+    head += struct.pack(form, array_begin) + struct.pack("<i", 1) + dimension
+    kind = SER_KINDS[f"{elements.dtype.kind}{elements.dtype.itemsize}"]
+    places, tags, body = [], [], b""
+    begin = array_begin + 2 * count * struct.calcsize(form)
+    for number, values in enumerate(elements):
+        places.append(begin + len(body))
+        sides = [side or values.shape[-1], *reversed(values.shape[:-1])]
+        calibration = struct.pack("<ddi", 5.0, step, 0)
+        body += (
+            calibration * len(sides) + struct.pack(f"<h{len(sides)}i", kind, *sides) + values[::-1].tobytes()
+            if images
+            else (calibration + struct.pack("<hi", kind, *sides) + values.tobytes())
+        )
+        tags.append(begin + len(body))
+        body += struct.pack("<HHI", 0x4142 if beam else 0x4152, 0, seconds + number)
+        body += struct.pack("<2d", *beam) if beam else b""
+    unused = [0] * (count - len(elements))
+    return head + b"".join(struct.pack(form, place) for place in [*places, *unused, *tags, *unused]) + body
+
+
+EMI = """<ObjectInfo><ExperimentalConditions><MicroscopeConditions><AcceleratingVoltage>200000</AcceleratingVoltage></MicroscopeConditions>
+</ExperimentalConditions><ExperimentalDescription><Root><Data><Label>Microscope</Label><Value>Tecnai {number}</Value><Unit></Unit></Data>
+<Data><Label>Stage X</Label><Value>-0.159</Value><Unit>um</Unit></Data><Data><Label>Magnification</Label><Value>50000</Value><Unit>x</Unit>
+</Data></Root></ExperimentalDescription><AcquireDate>Sun Feb 21 17:51:15 2016</AcquireDate><AcquireInfo><Magnification>0 X</Magnification>
+<DwellTimePath>0.00001</DwellTimePath><DetectorName>HAADF</DetectorName></AcquireInfo></ObjectInfo>"""
+
+
+def emi(objects: int = 1) -> bytes:
+    """TIA's .emi: XML of one or more objects in a binary file."""
+    return b"JK\0\2" + b"\0\xff<O".join([b"", *(EMI.format(number=number + 1).encode() for number in range(objects))]) + b"\n\0rest"

@@ -10,7 +10,11 @@ from edge_agent.core.frame import Acquisition
 from edge_agent.frames.page import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from edge_agent.frames.page import Axis
 
 TEXT_LENGTH = 2000
 """How much of one further key's text is kept."""
@@ -64,17 +68,28 @@ class Record:
             self._extra[key] = text
             self._left -= len(key) + len(text)
 
+    def add(self, other: Record) -> None:
+        """Take from another record, such as a side-car's, what this one does not tell."""
+        for field, tag in other.sources.items():
+            if field not in self.sources:
+                kept = self._fields if field in COLUMNS else self._extra
+                kept[field] = (other._fields if field in COLUMNS else other._extra)[field]
+                self.sources[field] = tag
+                self.side_car = other.side_car
+        for key, text in other._extra.items():
+            self.also(key, text)
+
     def __bool__(self) -> bool:
         """Whether anything was found."""
         return bool(self._fields or self._extra)
 
-    def acquisition(self, **more: str) -> Acquisition:
+    def acquisition(self, more: Mapping[str, str] | None = None) -> Acquisition:
         """All of it, and `more` that was found while one image was read."""
-        return Acquisition(**self._fields, extra={**self._extra, **more})
+        return Acquisition(**self._fields, extra={**self._extra, **(more or {})})
 
-    def page(self, values: NDArray[Any], bits: int | None = None, **more: str) -> Page:
-        """An image that was taken like this; `more` as in `acquisition`."""
-        return Page(values, self.acquisition(**more), self.bar_rows, bits, dict(self.sources), self.side_car)
+    def page(self, values: NDArray[Any], bits: int | None = None, more: Mapping[str, str] | None = None, axis: Axis | None = None) -> Page:
+        """An image or a scan that was taken like this; `more` as in `acquisition`."""
+        return Page(values, self.acquisition(more), self.bar_rows, bits, dict(self.sources), self.side_car, axis)
 
 
 def text_of(value: object) -> str | None:
