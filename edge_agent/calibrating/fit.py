@@ -98,10 +98,11 @@ async def _read_again(line: StreamLine, held: NormalFrame) -> Frame | None:
     """The frame with its pixels, if it still is what was scored."""
     ref = held.observation.ref
     try:
-        frames = await line.reader.read(str(line.root / ref.path), ref.path)
+        portion = await line.reader.read(str(line.root / ref.path), ref.path, ref.frame_index)
     except FrameRejectedError:
         return None
-    return next((frame for frame in frames if (frame.frame_index, frame.content_hash) == (ref.frame_index, held.content_hash)), None)
+    frame = next((frame for frame in portion.frames if frame.frame_index == ref.frame_index), None)
+    return frame if frame is not None and frame.content_hash == held.content_hash else None
 
 
 def _altered(frame: Frame, change: Any, number: int) -> Frame:

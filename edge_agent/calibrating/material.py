@@ -107,12 +107,14 @@ async def _from_folder(settings: Settings, stream: StreamSettings, folder: Path,
         async for read in read_files(line, files):
             if read.rejected is not None:
                 material.left_out[REJECTED] += 1
+            material.left_out[REJECTED] += len(read.refused)
             for frame, observation in zip(read.frames, read.observations, strict=True):
                 lot, sample = observation.declared_lot, observation.ref.sample
                 if stream.lot in DECLARES_NONE:
                     lot, sample = _by_folder(read.file.path)
                 material.add(lot, sample, NormalFrame(observation, frame.content_hash))
-            on_file()
+            if not read.more:
+                on_file()
     material.check("put frames into DIR/<lot>/<sample>/, or set the stream's lot so that it tells a frame's lot")
     return material
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from edge_agent.core.event import OutboxRow
     from edge_agent.core.frame import FileIdentity, Frame, SettledFile
+    from edge_agent.core.portion import Portion
     from edge_agent.core.prediction import ModelIdentity, Prediction
     from edge_agent.core.verdict import Kind, Observation, Verdict
 
@@ -165,8 +166,10 @@ class EventSink(Protocol):
 class FrameReader(Protocol):
     """Turns a settled file into frames."""
 
-    async def read(self, path: str, name: str) -> list[Frame]:
-        """Decode the file at absolute `path`; `name` is what errors call it.
+    async def read(self, path: str, name: str, first: int = 0) -> Portion:
+        """Decode the file at absolute `path`, or a portion of it; `name` is what errors call it.
+
+        The portion holds frame `first`, if the file has as many, and may begin before it.
 
         Raises FrameRejectedError, or another EdgeAgentError when the same file may be tried again.
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.errors import FrameRejectedError
 from edge_agent.evidence.task import COMPARED, Standing
-from edge_agent.frames import decode
+from edge_agent.frames import decode_portion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,12 @@ class Seen:
 
 
 def look(wanted: Sequence[Wanted], limits: DecodeLimits) -> list[Seen]:
-    """Every wanted frame, in order; a file that holds several is read once."""
-    held: dict[str, list[Frame] | Standing] = {}
+    """Every wanted frame, in order; a file that holds several is read once, a stack portion by portion."""
+    held: dict[str, dict[int, Frame] | Standing] = {}
     last_use = {one.name: place for place, one in enumerate(wanted)}
     seen = []
     for place, one in enumerate(wanted):
-        if one.name not in held:
+        if one.frame_index not in (known := held.get(one.name, {})) and not isinstance(known, Standing):
             held[one.name] = _read(one, limits)
         seen.append(_recognised(one, held[one.name]))
         if last_use[one.name] == place:
@@ -56,21 +56,22 @@ def compared(before: Sequence[Wanted], limits: DecodeLimits) -> list[tuple[int, 
     return found[::-1]
 
 
-def _read(wanted: Wanted, limits: DecodeLimits) -> list[Frame] | Standing:
+def _read(wanted: Wanted, limits: DecodeLimits) -> dict[int, Frame] | Standing:
     if PurePath(wanted.name).is_absolute() or ".." in PurePath(wanted.name).parts or PurePath(wanted.name).drive:
         return Standing.GONE  # no name in the journal is like this; if one ever is, it is not followed
     try:
-        return decode(str(wanted.root / wanted.name), wanted.name, limits)
+        portion = decode_portion(str(wanted.root / wanted.name), wanted.name, limits, first=wanted.frame_index)
+        return {frame.frame_index: frame for frame in portion.frames}
     except FrameRejectedError as rejected:
         if rejected.cause == "vanished":
             return Standing.GONE
         return Standing.UNREADABLE if rejected.cause in UNREADABLE else Standing.CHANGED
 
 
-def _recognised(wanted: Wanted, held: list[Frame] | Standing) -> Seen:
+def _recognised(wanted: Wanted, held: dict[int, Frame] | Standing) -> Seen:
     if isinstance(held, Standing):
         return Seen(wanted, held)
-    frame = held[wanted.frame_index] if wanted.frame_index < len(held) else None
+    frame = held.get(wanted.frame_index)
     if frame is None or wanted.content_hash != frame.content_hash:
         return Seen(wanted, Standing.CHANGED)
     return Seen(wanted, Standing.SHOWN, frame)

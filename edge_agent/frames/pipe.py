@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_agent.core.errors import QUARANTINE_REASONS, FrameRejectedError
 from edge_agent.core.frame import Frame
+from edge_agent.core.portion import Portion
 from edge_agent.frames.plain import pack, unpacker
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_agent.core.portion import RefusedFrame
     from edge_agent.frames.limits import DecodeLimits
 
 LENGTH = struct.Struct("<I")
@@ -36,7 +38,6 @@ HEADS_BYTES = 32 << 20
 """The most that the heads of one file's frames may come to."""
 TEXT_LENGTH = 4096
 """The longest reason or remedy of a refusal."""
-FRAME_COUNT = 1 << 31
 SHA_256 = re.compile(r"[0-9a-f]{64}")
 
 Message = TypeVar("Message")
@@ -48,12 +49,13 @@ class BadMessageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One file to decode; the arguments of `decode`."""
+    """One file to decode, or a portion of it; the arguments of `decode_portion`."""
 
     path: str
     name: str
     limits: DecodeLimits
     time_zone: tzinfo | None
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What stands before a file's frames: how many follow, none with a refusal."""
+    """What stands before a portion's frames: how many follow, none with a refusal of the file; and the rest of the portion."""
 
     frames: int
     refusal: Refusal | None = None
+    refused: tuple[RefusedFrame, ...] = ()
+    next_first: int | None = None
+    growing: bool = False
 
 
 def send(pipe: BinaryIO, message: Any) -> None:
@@ -93,35 +98,36 @@ def receive(pipe: BinaryIO, kind: type[Message], most_bytes: int = 0, *, for_peo
     return _receive(pipe, kind, _Beside(pipe, most_bytes, for_people=for_people), HEAD_BYTES)[0]
 
 
-def send_frames(pipe: BinaryIO, outcome: Sequence[Frame] | FrameRejectedError) -> None:
-    """Write what became of a file."""
+def send_frames(pipe: BinaryIO, outcome: Portion | FrameRejectedError) -> None:
+    """Write what became of a file, or of a portion of it."""
     if isinstance(outcome, FrameRejectedError):
         _refuse(pipe, outcome.cause, outcome.reason, outcome.remedy)
         return
     try:
-        messages = [_packed(frame) for frame in outcome]
+        head = _packed(Outcome(len(outcome.frames), None, outcome.refused, outcome.next_first, outcome.growing))
+        messages = [_packed(frame) for frame in outcome.frames]
     except ValueError as error:
         _refuse(pipe, "decoder_failed", f"its metadata cannot be used ({error})", "exclude it, or look into the program that wrote it")
         return
     if sum(len(head) for head, _ in messages) > HEADS_BYTES:
         _refuse(pipe, "too_large", f"its metadata come to more than {HEADS_BYTES} bytes", "save it in parts, or exclude it")
         return
-    _write(pipe, *_packed(Outcome(len(messages))))
-    for head, beside in messages:
-        _write(pipe, head, beside)
+    for message, beside in [head, *messages]:
+        _write(pipe, message, beside)
     pipe.flush()
 
 
-def receive_frames(pipe: BinaryIO, request: Request) -> list[Frame] | FrameRejectedError:
+def receive_frames(pipe: BinaryIO, request: Request) -> Portion | FrameRejectedError:
     """Read what `send_frames` wrote about `request`, and believe nothing that its limits forbid; raises as `receive`."""
     outcome = receive(pipe, Outcome, for_people=True)
     if (refusal := outcome.refusal) is not None:
-        if outcome.frames or refusal.cause not in QUARANTINE_REASONS or max(len(refusal.reason), len(refusal.remedy)) > TEXT_LENGTH:
+        if outcome.frames or outcome.refused or not _is_refusal(refusal):
             _bad("a refusal without a known cause")
         return FrameRejectedError(request.name, refusal.cause, refusal.reason, refusal.remedy)
-    if not 1 <= outcome.frames <= request.limits.frames:
+    told = outcome.frames + len(outcome.refused)
+    if outcome.frames < 0 or not (0 if outcome.growing else 1) <= told <= request.limits.frames:
         _bad(f"{outcome.frames} frames")
-    beside = _Beside(pipe, request.limits.decoded_bytes, for_people=True)
+    beside = _Beside(pipe, request.limits.answer_bytes, for_people=True)
     left = HEADS_BYTES
     frames: list[Frame] = []
     for _ in range(outcome.frames):
@@ -129,24 +135,41 @@ def receive_frames(pipe: BinaryIO, request: Request) -> list[Frame] | FrameRejec
         left -= length
         _check(frame, frames[-1] if frames else None, request.limits)
         frames.append(frame)
-    if not frames[-1].frame_index < frames[-1].frame_count < FRAME_COUNT:
-        _bad("more frames than the file holds")
-    return frames
+    _check_order(frames, outcome, request.limits)
+    return Portion(tuple(frames), outcome.refused, outcome.next_first, outcome.growing)
+
+
+def _is_refusal(refusal: Refusal | RefusedFrame) -> bool:
+    return refusal.cause in QUARANTINE_REASONS and max(len(refusal.reason), len(refusal.remedy)) <= TEXT_LENGTH
 
 
 def _check(frame: Frame, previous: Frame | None, limits: DecodeLimits) -> None:
     height, width = frame.pixels.shape
     if min(height, width) < limits.smallest_px or height * width > limits.frame_pixels:
         _bad(f"a frame of {width} x {height} pixels")
-    if frame.frame_index < 0 or (previous and (frame.frame_index, frame.frame_count) != (previous.frame_index + 1, previous.frame_count)):
-        _bad("frames out of order")
+    if not 0 <= frame.frame_index < frame.frame_count <= limits.stack_frames or (previous and frame.frame_count != previous.frame_count):
+        _bad("more frames than the file holds")
     if frame.full_scale <= 0 or not SHA_256.fullmatch(frame.content_hash):
         _bad("a frame without full scale or content hash")
     if frame.pixels.dtype.kind == "f":
-        with np.errstate(invalid="ignore", over="ignore"):
-            total = frame.pixels.sum()  # a quick look: where it is finite, every pixel is
-        if not np.isfinite(total) and not np.isfinite(frame.pixels).all():
+        with np.errstate(invalid="ignore"):  # infinities of both signs
+            total = frame.pixels.sum(dtype=np.float64)  # finite if every pixel is: 32-bit floats cannot overflow it
+        if not np.isfinite(total):
             _bad("pixels that are not finite")
+
+
+def _check_order(frames: Sequence[Frame], outcome: Outcome, limits: DecodeLimits) -> None:
+    """Good and refused frames stand in order each, and together leave no gap; the next portion begins right behind them."""
+    if not all(_is_refusal(frame) and (not frame.content_hash or SHA_256.fullmatch(frame.content_hash)) for frame in outcome.refused):
+        _bad("a refused frame without a known cause")
+    good, bad = [frame.frame_index for frame in frames], [frame.frame_index for frame in outcome.refused]
+    places = sorted(good + bad)
+    if good != sorted(good) or bad != sorted(bad) or places != list(range(places[0], places[0] + len(places)) if places else []):
+        _bad("frames out of order")
+    if (places and not 0 <= places[0] <= places[-1] < limits.stack_frames) or (
+        outcome.next_first is not None and (not places or outcome.next_first != places[-1] + 1)
+    ):
+        _bad("a portion that goes on elsewhere")
 
 
 def _refuse(pipe: BinaryIO, cause: str, reason: str, remedy: str) -> None:

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
+from edge_agent.core.portion import RefusedFrame
 from edge_agent.frames.limits import DecodeLimits
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ NAMES: Mapping[str, Any] = {
     "Path": Path,
     "Pixels": np.ndarray,
     "DecodeLimits": DecodeLimits,
+    "RefusedFrame": RefusedFrame,
 }
 """What the classes import for their annotations only."""
 

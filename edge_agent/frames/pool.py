@@ -18,7 +18,7 @@ from edge_agent.frames.refusal import refuse
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from edge_agent.core.frame import Frame
+    from edge_agent.core.portion import Portion
 
 ATTEMPTS = 2
 """A process killed from outside costs nothing but a second attempt; a file that kills two is refused."""
@@ -48,8 +48,8 @@ class DecoderPool:
         self._closed = False
         self._sleep: asyncio.TimerHandle | None = None
 
-    async def read(self, path: str, name: str) -> list[Frame]:
-        """Decode the file at absolute `path`; `name` is what errors call it.
+    async def read(self, path: str, name: str, first: int = 0) -> Portion:
+        """Decode the file at absolute `path`, or a portion of it from frame `first` on; `name` is what errors call it.
 
         Raises FrameRejectedError, or another EdgeAgentError when no decoder starts: the file may be tried again.
         """
@@ -57,7 +57,7 @@ class DecoderPool:
         if self._sleep is not None:
             self._sleep.cancel()
         try:
-            return await self._threads.call(partial(self._decode, path, name))
+            return await self._threads.call(partial(self._decode, path, name, first))
         finally:
             if self._sleep is not None:
                 self._sleep.cancel()
@@ -96,8 +96,8 @@ class DecoderPool:
         for process in resting:
             process.stop()
 
-    def _decode(self, path: str, name: str) -> list[Frame]:
-        request = Request(path, name, self._limits, self._time_zone)
+    def _decode(self, path: str, name: str, first: int) -> Portion:
+        request = Request(path, name, self._limits, self._time_zone, first)
         lost = ""
         for _ in range(ATTEMPTS):
             if self._closed:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_agent.core.errors import FrameRejectedError
-    from edge_agent.core.frame import Frame
+    from edge_agent.core.portion import Portion
     from edge_agent.frames.pipe import Request
 
 START_S = 60.0
@@ -81,8 +81,8 @@ class DecoderProcess:
         """The process's id."""
         return self._process.pid
 
-    def decode(self, request: Request) -> list[Frame] | FrameRejectedError:
-        """The file's frames, or why it holds none; raises DecoderLostError."""
+    def decode(self, request: Request) -> Portion | FrameRejectedError:
+        """The portion's frames, or why the file holds none; raises DecoderLostError."""
         return self.ask(request, lambda pipe: receive_frames(pipe, request), request.limits.time_s)
 
     def ask(self, question: Any, read: Callable[[BinaryIO], Answer], time_s: float) -> Answer:

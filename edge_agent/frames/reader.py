@@ -6,13 +6,14 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol, runtime_checkable
 
 from edge_agent.frames.refusal import refuse
 from edge_agent.frames.share import open_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import tzinfo
 
     from edge_agent.frames.limits import DecodeLimits
@@ -111,6 +112,50 @@ class Reader(Protocol):
         `lacks` says so.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A file's images, which can be read one by one, in any order.
+
+    Attributes:
+        count: how many the file holds now.
+        page: reads the image at a place, from 0. What it raises concerns that image alone: it goes to quarantine by its place.
+        growing: whether the file's writer still has it open: its last images may not all be there yet.
+    """
+
+    count: int
+    page: Callable[[int], Page]
+    growing: bool = False
+
+
+@runtime_checkable
+class StackReader(Reader, Protocol):
+    """A Reader of files with more images than memory holds: they are read, judged and committed some at a time (DecodeLimits.portion_*).
+
+    A reader becomes one by having `stack`, and usually `by_path`; then `read = all_pages` will do. Without it a file is read whole, within
+    `DecodeLimits.frames` and `decoded_bytes`, and one page that cannot be decoded costs the file.
+    """
+
+    def stack(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> AbstractContextManager[Stack]:
+        """Open the file's images; a generator under `contextlib.contextmanager` will do. Raises what `read` would for the whole file."""
+        ...
+
+
+@runtime_checkable
+class FollowedReader(StackReader, Protocol):
+    """A StackReader of files whose images can be read while the file's writer goes on adding some."""
+
+    def is_followed(self, file: BinaryIO) -> bool:
+        """Whether a writer has the file open and others may read it meanwhile; as `lacks`, in the agent's own process."""
+        ...
+
+
+def all_pages(reader: StackReader, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
+    """`read` for a StackReader: in its class, `read = all_pages`."""
+    with reader.stack(source, limits, time_zone) as stack:
+        for place in range(stack.count):
+            yield stack.page(place)
 
 
 def needs(name: str, form: str, library: str) -> NoReturn:

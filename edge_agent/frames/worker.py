@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from edge_agent.core.errors import FrameRejectedError
 from edge_agent.frames.confinement import allow_time, be_first_to_go, confine
-from edge_agent.frames.decode import decode
+from edge_agent.frames.decode import decode_portion
 from edge_agent.frames.pipe import READY, Request, receive, send, send_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_agent.core.frame import Frame
+    from edge_agent.core.portion import Portion
     from edge_agent.frames.limits import DecodeLimits
 
 PR_SET_PDEATHSIG = 1
@@ -36,10 +36,10 @@ Answer = TypeVar("Answer")
 def main() -> None:
     """Decode files until standard input closes."""
 
-    def answer(request: Request) -> list[Frame] | FrameRejectedError:
+    def answer(request: Request) -> Portion | FrameRejectedError:
         allow_time(request.limits.time_s)
         try:
-            return decode(request.path, request.name, request.limits, request.time_zone)
+            return decode_portion(request.path, request.name, request.limits, request.time_zone, request.first)
         except FrameRejectedError as rejected:
             return rejected
 

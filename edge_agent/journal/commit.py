@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from edge_agent.core.event import Event
     from edge_agent.core.frame import Admission
+    from edge_agent.core.portion import RefusedFrame
 
 
 class Outcome(StrEnum):
@@ -43,21 +44,23 @@ class FrameRecord:
 
 @dataclass(frozen=True, slots=True)
 class FinishedFile:
-    """An admitted file that needs no more work.
+    """An admitted file that needs no more work, or a portion of one.
 
     Attributes:
         admission: as the journal gave it.
-        outcome: what became of it; repeat when its content was judged before.
+        outcome: what became of it; repeat when its content was judged before; None while further portions of it are to come.
         generation: as admitted, or the earlier one it kept because a stack only grew or nothing changed.
         frames: the frames judged now; of a grown stack only the new ones.
+        refused: the frames that could not be used while others of the file could.
         cause: why it is in quarantine, one of `QUARANTINE_REASONS`; None otherwise.
         detail: the same for a person; None otherwise.
     """
 
     admission: Admission
-    outcome: Outcome
+    outcome: Outcome | None
     generation: int
     frames: tuple[FrameRecord, ...] = ()
+    refused: tuple[RefusedFrame, ...] = ()
     cause: str | None = None
     detail: str | None = None
 
@@ -67,7 +70,7 @@ class Commit:
     """One transaction: all of it is durable, or none.
 
     Attributes:
-        files: the finished files, in sequence order.
+        files: the finished files and portions, in sequence order.
         drift_states: each touched stream's judge, as `Judge.to_json` gave it.
         events: what the world will be told, in order.
     """

@@ -108,31 +108,25 @@ def pending(connection: sqlite3.Connection, after: int, limit: int, stream: str 
     ]
 
 
-def finish(connection: sqlite3.Connection, files: Sequence[FinishedFile], now_ns: int) -> None:
+def finish(connection: sqlite3.Connection, portions: Sequence[FinishedFile], now_ns: int) -> None:
     """Note the files' outcomes and kept generations; raises ValueError when one was finished before."""
-    done = connection.executemany(
+    files = [(done, done.outcome) for done in portions if done.outcome is not None]
+    noted = connection.executemany(
         "UPDATE admission SET outcome = ?, generation = ?, finished_at_ns = ?, cause = ?, detail = ? WHERE seq = ? AND outcome IS NULL",
         (
-            (
-                done.outcome.value,
-                done.generation,
-                now_ns,
-                done.cause,
-                None if done.detail is None else stored(done.detail),
-                done.admission.seq,
-            )
-            for done in files
+            (outcome.value, done.generation, now_ns, done.cause, None if done.detail is None else stored(done.detail), done.admission.seq)
+            for done, outcome in files
         ),
     )
-    if files and done.rowcount != len(files):
-        raise ValueError(f"{len(files)} files were to be finished, but {done.rowcount} of them were pending")
+    if files and noted.rowcount != len(files):
+        raise ValueError(f"{len(files)} files were to be finished, but {noted.rowcount} of them were pending")
     directories = Directories(connection)
     # a file that vanished was not judged: should it come back just as it was, it is new
     connection.executemany(
         "UPDATE file SET size = -1, mtime_ns = -1 WHERE directory = ? AND name = ? AND generation = ?",
-        ((*directories.locate(done.admission.file), done.admission.generation) for done in files if done.cause == "vanished"),
+        ((*directories.locate(done.admission.file), done.admission.generation) for done, _ in files if done.cause == "vanished"),
     )
-    kept = [done for done in files if done.generation != done.admission.generation]
+    kept = [done for done, _ in files if done.generation != done.admission.generation]
     connection.executemany(
         "UPDATE file SET generation = ? WHERE directory = ? AND name = ? AND generation = ?",
         ((done.generation, *directories.locate(done.admission.file), done.admission.generation) for done in kept),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def keep(connection: sqlite3.Connection, files: Sequence[FinishedFile], now_ns: int) -> None:
-    """Insert every frame of `files`; a frame that is already there is an integrity error, never a second row."""
+    """Insert every frame of `files`, scored or refused; a frame that is already there is an integrity error, never a second row."""
     connection.executemany(
         "INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -35,12 +35,41 @@ def keep(connection: sqlite3.Connection, files: Sequence[FinishedFile], now_ns: 
             for frame in done.frames
         ),
     )
-
-
-def hashes(connection: sqlite3.Connection, stream: str, path: str, generation: int) -> tuple[str, ...]:
-    """Content hashes of one generation's frames, in the order of the file."""
-    rows = connection.execute(
-        "SELECT content_hash FROM frame WHERE stream = ? AND path = ? AND generation = ? ORDER BY frame_index",
-        (stream, stored(path), generation),
+    connection.executemany(
+        "INSERT INTO refused_frame VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                done.admission.file.stream,
+                stored(done.admission.file.path),
+                done.generation,
+                frame.frame_index,
+                done.admission.seq,
+                frame.content_hash,
+                now_ns,
+                frame.cause,
+                frame.reason,
+            )
+            for done in files
+            for frame in done.refused
+        ),
     )
-    return tuple(content_hash for (content_hash,) in rows)
+
+
+TOLD = """
+    SELECT frame_index, content_hash FROM frame WHERE stream = ?1 AND path = ?2 AND generation = ?3
+    UNION ALL SELECT frame_index, content_hash FROM refused_frame WHERE stream = ?1 AND path = ?2 AND generation = ?3"""
+
+
+def hashes(connection: sqlite3.Connection, stream: str, path: str, generation: int) -> dict[int, str]:
+    """Map the place of every frame of one generation that was told of, scored or refused, to its content hash."""
+    return dict(connection.execute(f"{TOLD} ORDER BY frame_index", (stream, stored(path), generation)).fetchall())
+
+
+def last(connection: sqlite3.Connection, stream: str, path: str, generation: int) -> tuple[int, str] | None:
+    """Place and content hash of the last of those frames; None when there is none."""
+    key = (stream, stored(path), generation)
+    newest = [
+        connection.execute(f"{part} ORDER BY frame_index DESC LIMIT 1", key).fetchone()  # one step each in the table's own index
+        for part in TOLD.split("UNION ALL")
+    ]
+    return max(filter(None, newest), default=None)

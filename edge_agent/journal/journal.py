@@ -156,9 +156,13 @@ class Journal:
         """Admitted but not finished, with seq > `after`, in sequence order; of `stream`, or of all."""
         return await self._read(lambda connection: files.pending(connection, after, limit, stream))
 
-    async def frame_hashes(self, stream: str, path: str, generation: int) -> tuple[str, ...]:
-        """Content hashes of one generation's frames, in the order of the file; empty when none was scored."""
+    async def frame_hashes(self, stream: str, path: str, generation: int) -> dict[int, str]:
+        """Map the place of each of one generation's frames that was scored or refused to its content hash."""
         return await self._read(lambda connection: frames.hashes(connection, stream, path, generation))
+
+    async def last_frame(self, stream: str, path: str, generation: int) -> tuple[int, str] | None:
+        """Place and content hash of the last of those frames; None when there is none."""
+        return await self._read(lambda connection: frames.last(connection, stream, path, generation))
 
     async def drift_state(self, stream: str) -> str | None:
         """The judge's state as the last commit left it."""
@@ -170,7 +174,7 @@ class Journal:
         return await self._read(state)
 
     async def commit(self, commit: Commit) -> int:
-        """Make finished files, their frames, drift states and events durable together; returns the last outbox seq."""
+        """Make finished files and portions, their frames, drift states and events durable together; returns the last outbox seq."""
         now_ns = self._clock.now_ns()
 
         def write(connection: sqlite3.Connection) -> int:

@@ -11,6 +11,7 @@ STEP = 2000
 """Rows a transaction, so that a commit never waits long behind a pruning."""
 
 FRAMES = "DELETE FROM frame WHERE rowid IN (SELECT rowid FROM frame ORDER BY rowid LIMIT :step) AND recorded_at_ns < :before_ns"
+REFUSED = FRAMES.replace("frame", "refused_frame")
 EVENTS = """
     DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT :step) AND queued_at_ns < :before_ns
     AND seq <= (SELECT published_up_to FROM journal)"""
@@ -23,7 +24,7 @@ SPARE_PAGES = 1000
 SPARE_SHARE = 0.1
 """Free pages that are kept for the frames to come: this many, or this share of the file if that is more."""
 EPISODES = "DELETE FROM episode WHERE NOT is_open AND told_at_ns < :before_ns"
-STATEMENTS = (FRAMES, EVENTS, ADMISSIONS, EPISODES)
+STATEMENTS = (FRAMES, REFUSED, EVENTS, ADMISSIONS, EPISODES)
 """Each deletes at most `STEP` of the oldest rows, and is to be repeated until it finds none."""
 
 

@@ -63,6 +63,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE absent (
             directory INTEGER NOT NULL, name NOT NULL, since_ns INTEGER NOT NULL, PRIMARY KEY (directory, name)) WITHOUT ROWID""",
     ),
+    (
+        # Frames that could not be used while others of their file could; content_hash is '' where nothing could be read.
+        """CREATE TABLE refused_frame (
+            stream TEXT NOT NULL, path NOT NULL, generation INTEGER NOT NULL, frame_index INTEGER NOT NULL, seq INTEGER NOT NULL,
+            content_hash TEXT NOT NULL, recorded_at_ns INTEGER NOT NULL, cause TEXT NOT NULL, detail TEXT NOT NULL,
+            PRIMARY KEY (stream, path, generation, frame_index))""",
+    ),
 )
 """Step n leads from schema version n to n + 1. A released step is never edited."""
 VERSION = len(MIGRATIONS)

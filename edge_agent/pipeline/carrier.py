@@ -2,6 +2,7 @@
 
 Everything before the commit is a pure function of file content, model and drift state: after a crash it is done again.
 Frames are read and predicted concurrently, and judged in the order of their sequence numbers. Streams do not wait for each other.
+A stack goes portion by portion: each is committed by itself, and after a crash the next begins where the journal's frames end.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from edge_agent.pipeline.line import Job
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from edge_agent.core.frame import Admission, Frame
+    from edge_agent.core.frame import Admission
+    from edge_agent.core.portion import Portion
     from edge_agent.core.telemetry import Telemetry
     from edge_agent.journal import Journal
     from edge_agent.pipeline.conclude import Conclusion
@@ -37,7 +39,7 @@ log = structlog.get_logger(__name__)
 WINDOW = 64
 """Files of a stream between admission and commit; the rest waits in the journal and in the folder."""
 FILES_A_COMMIT = 64
-"""Files that are committed together at most."""
+"""Files, or portions of stacks, that are committed together at most."""
 DECODED_AHEAD = 4
 """Decoded files that wait for the model at most: pixels are large, files are patient."""
 AWAY_S = 5.0
@@ -81,7 +83,8 @@ class Carrier:
         self._progress = asyncio.Condition()
         self._window = asyncio.Semaphore(WINDOW)
         self._in_order: deque[Job] = deque()
-        self._to_read: asyncio.Queue[Job] = asyncio.Queue()
+        self._to_read: asyncio.PriorityQueue[tuple[int, int, Job]] = asyncio.PriorityQueue()
+        self._held: list[Job] = []
         self._to_predict: asyncio.Queue[Job] = asyncio.Queue(DECODED_AHEAD)
         self._fed_up_to = 0
         self._under_way: dict[int, Job] = {}
@@ -129,7 +132,8 @@ class Carrier:
             admissions = await self._pending(WINDOW)
             for admission in admissions:
                 await self._window.acquire()
-                job = Job(admission, self._line, admission.generation)
+                seen_before = admission.generation > 0 or not self._fed_up_to  # an earlier run may have begun with its oldest file
+                job = Job(admission, self._line, admission.generation, seen_before=seen_before)
                 self._in_order.append(job)
                 self._under_way[admission.seq] = job
                 self._fed_up_to = admission.seq
@@ -141,7 +145,10 @@ class Carrier:
     async def _start(self, job: Job) -> None:
         admission = job.admission
         if admission.outcome is SettleOutcome.COMPLETE:
-            self._to_read.put_nowait(job)
+            if self._has_predecessor(job):
+                self._held.append(job)
+            else:
+                self._have_read(job)
             return
         if admission.outcome is SettleOutcome.INCOMPLETE:
             cause = "incomplete" if admission.file.size else "empty"
@@ -152,32 +159,59 @@ class Carrier:
 
     # 3. read
 
+    def _have_read(self, job: Job) -> None:
+        job.begun = True
+        self._to_read.put_nowait((job.admission.seq, job.portion, job))  # the oldest file first
+
+    def _read_on(self) -> None:
+        """Have the oldest file's next portion read while this one is predicted; those of later files wait, or memory would fill."""
+        for job in filter(None, (self._in_order[0], self._in_order[0].more) if self._in_order else ()):
+            if not job.begun:
+                self._have_read(job)
+
     async def _read(self) -> None:
         while True:
-            job = await self._to_read.get()
+            _, _, job = await self._to_read.get()
             began = time.perf_counter()
             try:
-                job.frames = await self._decode(job.admission.file.path)
+                job.take(await self._new_portion(job))
             except FrameRejectedError as rejected:
                 job.rejected = rejected
                 await self._finish(job)
                 continue
             job.read_s = time.perf_counter() - began
             self._around.telemetry.stage_time("read", job.read_s)
-            if job.admission.generation > 0:
-                await self._recognise(job)
-            if job.known_frames == len(job.frames):
-                await self._finish(job)
-            else:
+            if job.more is not None:
+                self._in_order.insert(self._in_order.index(job) + 1, job.more)
+                self._read_on()
+            if job.frames:
                 await self._to_predict.put(job)
+            else:
+                await self._finish(job)
 
-    async def _decode(self, name: str) -> list[Frame]:
+    async def _new_portion(self, job: Job) -> Portion:
+        """Read on behind the frames that were told of, if the file still holds those; keeps its generation then."""
+        path = job.admission.file.path
+        if job.seen_before and job.portion == 0:
+            await self._find_witness(job)
+        portion = await self._decode(path, job.witness[0] if job.witness else 0)
+        if job.witness is not None and not await self._is_same(job, portion):
+            if job.portion > 0 or job.generation == job.admission.generation:
+                what = f"was rewritten after its frame {job.witness[0]} was read"
+                raise FrameRejectedError(path, "vanished", what, "nothing to do: its new content is read by itself")
+            job.generation, job.witness = job.admission.generation, None
+            portion = await self._decode(path, 0)
+        if portion.growing and job.witness is None and not (portion.frames or portion.refused):
+            job.generation -= 1  # its first content is still to come
+        return portion
+
+    async def _decode(self, name: str, first: int) -> Portion:
         """Read a file; while its whole folder or every decoder is away, wait for that instead of blaming the file."""
         tried_again = False
         try:
             while True:
                 try:
-                    return await self._line.reader.read(str(self._line.root / name), name)
+                    return await self._line.reader.read(str(self._line.root / name), name, first)
                 except FrameRejectedError as rejected:
                     if rejected.cause not in {"vanished", "unreadable"}:
                         raise
@@ -193,18 +227,24 @@ class Carrier:
         finally:
             self._wait_for("read", "")
 
-    async def _recognise(self, job: Job) -> None:
-        """Keep the generation when a file was only touched, or a stack only grew."""
+    async def _find_witness(self, job: Job) -> None:
         file = job.admission.file
-        async with self._progress:
-            await self._progress.wait_for(lambda: not self._has_predecessor(job))
-        now = tuple(frame.content_hash for frame in job.frames)
-        for generation in range(job.admission.generation - 1, -1, -1):  # some have no frames: kept generations, quarantined content
-            before = await self._around.journal.frame_hashes(file.stream, file.path, generation)
-            if before:
-                if now[: len(before)] == before:
-                    job.generation, job.known_frames = generation, len(before)
+        for generation in range(job.admission.generation, -1, -1):  # some have no frames: kept generations, quarantined content
+            last = await self._around.journal.last_frame(file.stream, file.path, generation)
+            if last is not None:
+                job.generation, job.witness = generation, last
                 return
+
+    async def _is_same(self, job: Job, portion: Portion) -> bool:
+        """Whether what was told of a file still stands in it: as far as it was read, and at least the last of it."""
+        if job.witness is None:
+            return False
+        last, content = job.witness
+        now = portion.contents
+        before = {last: content}
+        if min(now, default=last) < last:  # a file that can only be read whole was
+            before = await self._around.journal.frame_hashes(job.admission.file.stream, job.admission.file.path, job.generation)
+        return all(now.get(place) == told for place, told in before.items())
 
     def _has_predecessor(self, job: Job) -> bool:
         """Whether an earlier state of the same file is still on its way."""
@@ -216,7 +256,7 @@ class Carrier:
     async def _predict(self) -> None:
         while True:
             jobs = [await self._to_predict.get()]
-            while not self._to_predict.empty() and sum(job.new_frames for job in jobs) < FRAMES_A_REQUEST:
+            while not self._to_predict.empty() and sum(len(job.frames) for job in jobs) < FRAMES_A_REQUEST:
                 jobs.append(self._to_predict.get_nowait())
             began = time.perf_counter()
             await answer(self._line.predictor, jobs, partial(self._wait_for, "predict"))
@@ -247,6 +287,7 @@ class Carrier:
             jobs: list[Job] = []
             while self._in_order and self._in_order[0].done and len(jobs) < FILES_A_COMMIT:
                 jobs.append(self._in_order.popleft())
+            self._read_on()
             async with self.judging:
                 await self._commit(jobs)
 
@@ -265,6 +306,10 @@ class Carrier:
         around.telemetry.stage_time("commit", time.perf_counter() - judged)
         around.committed(self._line, list(zip(jobs, conclusions, strict=True)))
         for job in jobs:
-            self._window.release()
-            del self._under_way[job.admission.seq]
+            if job.more is None:  # the file's last portion
+                self._window.release()
+                del self._under_way[job.admission.seq]
+        held, self._held = self._held, []
+        for job in held:
+            await self._start(job)
         await self._made_progress()

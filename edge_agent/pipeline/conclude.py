@@ -45,7 +45,7 @@ class Conclusion:
 
 
 def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
-    """Score and judge `job`'s new frames, in order; a file that was rejected is quarantined instead."""
+    """Score and judge `job`'s frames, in order, and quarantine those that were refused; a file that was rejected is quarantined."""
     admission = job.admission
     origin = Origin(agent, admission.file, job.generation, admission.settled_at_ns, now_ns)
     if (rejected := job.rejected) is not None:
@@ -54,20 +54,33 @@ def conclude(agent: str, job: Job, now_ns: int) -> Conclusion:
     if admission.outcome is SettleOutcome.COMPANION:
         file = FinishedFile(admission, Outcome.COMPANION, job.generation, detail=admission.detail)
         return Conclusion(file, (frame_companion(origin, admission.detail),))
-    events: list[Event] = []
+    told: list[tuple[int, tuple[Event, ...]]] = [(frame.frame_index, (frame_quarantined(origin, frame),)) for frame in job.refused]
     records: list[FrameRecord] = []
     judged: list[JudgedFrame] = []
-    for frame, prediction in zip(job.frames[job.known_frames :], job.predictions, strict=True):
+    for frame, prediction in zip(job.frames, job.predictions, strict=True):
         observation = observe(job, frame, prediction)
         verdict = job.line.desk.heed(job.line.judge.update(observation))
         held = job.line.desk.is_held(now_ns)
         scored = frame_scored(origin, frame, observation, prediction, verdict, read_s=job.read_s, held=held)
-        events.append(scored)
-        events += [alert(origin, change, prediction.model, job.line.pictures) for change in verdict.changes]
+        alerts = (alert(origin, change, prediction.model, job.line.pictures) for change in verdict.changes)
+        told.append((frame.frame_index, (scored, *alerts)))
         records.append(FrameRecord(frame.frame_index, frame.content_hash, scored.id, scored.data, observation.score.field_entropy))
         judged.append(JudgedFrame(observation, verdict, held))
-    outcome = Outcome.SCORED if records else Outcome.REPEAT
-    return Conclusion(FinishedFile(admission, outcome, job.generation, frames=tuple(records)), tuple(events), tuple(judged))
+    outcome, cause, detail = _outcome(job)
+    file = FinishedFile(admission, outcome, job.generation, tuple(records), tuple(job.refused), cause, detail)
+    in_order = sorted(told, key=lambda of_frame: of_frame[0])
+    return Conclusion(file, tuple(event for _, events in in_order for event in events), tuple(judged))
+
+
+def _outcome(job: Job) -> tuple[Outcome | None, str | None, str | None]:
+    """What became of the file, and cause and detail where no frame of it can be used."""
+    if job.more is not None:
+        return None, None, None
+    if job.frames or job.scored:
+        return Outcome.SCORED, None, None
+    if job.refused:
+        return Outcome.QUARANTINED, job.refused[0].cause, f"{job.admission.file.path}: {job.refused[0].reason}"
+    return Outcome.REPEAT, None, None
 
 
 def observe(job: Job, frame: Frame, prediction: Prediction) -> Observation:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.core.errors import FrameRejectedError
     from edge_agent.core.frame import Admission, Frame
     from edge_agent.core.naming import NameRule
+    from edge_agent.core.portion import Portion, RefusedFrame
     from edge_agent.core.prediction import Prediction
     from edge_agent.core.protocols import FrameReader, Judge, Predictor
     from edge_agent.drift import Calibration
@@ -66,31 +67,55 @@ class StreamLine:
 
 @dataclass(slots=True)
 class Job:
-    """One file on its way.
+    """One file on its way, or one portion of a stack.
 
     Attributes:
         admission: its place in the order.
         line: its stream's line.
-        generation: as admitted, or one less when the content proved to be the same or a grown stack.
-        frames: what was decoded.
-        known_frames: how many of the first frames were judged before and are not told again.
-        predictions: the answers to the frames from `known_frames` on.
-        rejected: why the file goes to quarantine, or None.
+        generation: as admitted, or less when the content proved to be the same or a grown stack.
+        frames, refused: what was decoded and is new, in the order of the file.
+        predictions: the answers to `frames`.
+        rejected: why the file, or the rest of it, goes to quarantine, or None.
         read_s: seconds it took to decode.
         done: whether it can be concluded.
+        seen_before: whether frames of the file may have been told of before.
+        witness: place and content hash of the last frame that was told of: the file is the same as long as it still holds that; None
+            when none was.
+        portion: its number among the file's portions, from 0.
+        begun: whether its reading was begun.
+        scored: whether frames of earlier portions were scored.
+        more: the file's next portion, or None.
     """
 
     admission: Admission
     line: StreamLine
     generation: int
     frames: list[Frame] = field(default_factory=list)
-    known_frames: int = 0
+    refused: list[RefusedFrame] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     rejected: FrameRejectedError | None = None
     read_s: float = 0.0
     done: bool = False
+    seen_before: bool = False
+    witness: tuple[int, str] | None = None
+    portion: int = 0
+    begun: bool = True
+    scored: bool = False
+    more: Job | None = None
 
-    @property
-    def new_frames(self) -> int:
-        """Frames that have to be predicted and judged."""
-        return len(self.frames) - self.known_frames
+    def take(self, portion: Portion) -> None:
+        """Take over what is new of `portion`; where that is not the file's end, `more` stands for the rest."""
+        told = self.witness[0] if self.witness else -1
+        self.frames = [frame for frame in portion.frames if frame.frame_index > told]
+        self.refused = [frame for frame in portion.refused if frame.frame_index > told]
+        if portion.next_first is not None:
+            scored = self.scored or bool(self.frames)
+            self.more = Job(
+                self.admission,
+                self.line,
+                self.generation,
+                witness=max(portion.contents.items()),
+                portion=self.portion + 1,
+                begun=False,
+                scored=scored,
+            )

@@ -154,7 +154,7 @@ class Pipeline:
         if job.rejected is not None:
             self.telemetry.quarantined(stream, job.rejected.cause)
             log.warning("quarantined", stream=stream, path=file.path, cause=job.rejected.cause, reason=job.rejected.reason)
-        for place, judged in enumerate(conclusion.frames):
+        for judged in conclusion.frames:
             sample = judged.observation.ref.sample
             if sample is not None and sample != self._samples.get(stream):
                 self._samples[stream] = sample
@@ -163,7 +163,7 @@ class Pipeline:
             self.telemetry.frame_done(
                 stream,
                 "scored",
-                size=file.size if place == 0 else 0,
+                size=file.size if judged.observation.ref.frame_index == 0 else 0,
                 at_s=judged.observation.ref.at.timestamp(),
                 entropy=score.entropy,
                 mutual_information=score.mutual_information if score.members_answering > 1 else None,
@@ -176,8 +176,13 @@ class Pipeline:
             for change in verdict.changes:
                 self.telemetry.episode(stream, change.kind, change.phase)
                 log.warning("alert", stream=stream, phase=change.phase, kind=change.kind, onset=change.onset.path, reason=change.reason)
-        if not conclusion.frames:
-            outcome, at_s = conclusion.file.outcome, file.mtime_ns / 1e9
+        at_s = file.mtime_ns / 1e9
+        for frame in conclusion.file.refused:
+            self.telemetry.quarantined(stream, frame.cause)
+            log.warning("quarantined", stream=stream, path=file.path, frame_index=frame.frame_index, cause=frame.cause, reason=frame.reason)
+            size = file.size if frame.frame_index == 0 else 0
+            self.telemetry.frame_done(stream, "quarantined", size=size, at_s=at_s, entropy=None, mutual_information=None, referred=False)
+        if not conclusion.frames and not conclusion.file.refused and (outcome := conclusion.file.outcome) is not None:
             self.telemetry.frame_done(stream, outcome, size=file.size, at_s=at_s, entropy=None, mutual_information=None, referred=False)
         if self._on_event is not None:
             for event in conclusion.events:

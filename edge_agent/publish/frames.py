@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from edge_agent.core.portion import RefusedFrame
 from edge_agent.publish.cloudevent import derived_id, make_event
 from edge_agent.publish.payload import Number, StreamPayload, Text, Time, utc
 
@@ -163,7 +164,7 @@ class FrameScored(FilePayload):
 
 
 class FrameQuarantined(FilePayload):
-    """A file could not be used."""
+    """A file, or one of its frames, could not be used."""
 
     reason: Text
     """One word of a fixed list, such as truncated."""
@@ -171,6 +172,8 @@ class FrameQuarantined(FilePayload):
     """What is wrong with it, for a person."""
     remedy: Text
     """The way out."""
+    frame_index: int | None = None
+    """Place of the frame within the file, from 0, where its other frames are not concerned; null where the whole file is."""
 
 
 class FrameCompanion(FilePayload):
@@ -287,12 +290,22 @@ def frame_scored(
     return make_event(event_id, SCORED, TOPIC, payload, origin.file.stream)
 
 
-def frame_quarantined(origin: Origin, rejected: FrameRejectedError) -> Event:
-    """A file that could not be used, and why."""
+def frame_quarantined(origin: Origin, rejected: FrameRejectedError | RefusedFrame) -> Event:
+    """A file, or one of its frames, that could not be used, and why."""
+    frame_index = rejected.frame_index if isinstance(rejected, RefusedFrame) else None
     payload = FrameQuarantined.model_validate(
-        {**_file(origin), "reason": rejected.cause, "detail": rejected.reason, "remedy": rejected.remedy}
+        {
+            **_file(origin),
+            "reason": rejected.cause,
+            "detail": rejected.reason,
+            "remedy": rejected.remedy,
+            "frame_index": frame_index,
+        }
     )
-    return make_event(_id(origin, QUARANTINED, _state(origin)), QUARANTINED, TOPIC, payload, origin.file.stream)
+    content = _state(origin)
+    if isinstance(rejected, RefusedFrame):
+        content = rejected.content_hash or "not read"  # not the file's state: a stack that grows meanwhile tells the same once
+    return make_event(_id(origin, QUARANTINED, content, frame_index or 0), QUARANTINED, TOPIC, payload, origin.file.stream)
 
 
 def frame_companion(origin: Origin, detail: str) -> Event:

@@ -225,6 +225,7 @@ async def _replay_folder(settings: Settings, stream: StreamSettings, folder: Pat
             if read.rejected is not None:
                 run.left_out[REJECTED] += 1
                 why = str(read.rejected)
+            run.left_out[REJECTED] += len(read.refused)
             for observation in read.observations:
                 run.step(observation)
     if not run.numbers["judged"]:

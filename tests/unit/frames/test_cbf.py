@@ -157,7 +157,7 @@ def test_a_name_that_promises_cbf_must_hold_it(tmp_path: Path) -> None:
 async def test_a_confined_decoder_reads_it(tmp_path: Path) -> None:
     (tmp_path / "a.cbf").write_bytes(cbf(counts()))
     pool = DecoderPool()
-    (frame,) = await pool.read(str(tmp_path / "a.cbf"), "a.cbf")
+    (frame,) = (await pool.read(str(tmp_path / "a.cbf"), "a.cbf")).frames
     await pool.close()
     np.testing.assert_array_equal(frame.pixels, np.maximum(counts(), 0))
 

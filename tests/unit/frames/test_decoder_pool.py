@@ -36,7 +36,7 @@ async def gone(pid: int) -> None:
 
 async def test_a_process_decodes_as_the_function_does(good: str) -> None:
     pool = DecoderPool()
-    there, here = await pool.read(good, "good.tif"), decode(good, "good.tif")
+    there, here = (await pool.read(good, "good.tif")).frames, decode(good, "good.tif")
     await pool.close()
     for one, other in zip(there, here, strict=True):
         np.testing.assert_array_equal(one.pixels, other.pixels)
@@ -60,7 +60,7 @@ async def test_a_decoder_killed_from_outside_costs_no_file(good: str) -> None:
     (pid,) = pool.process_ids
     os.kill(pid, signal.SIGKILL)
     await gone(pid)
-    assert len(await pool.read(good, "good.tif")) == 2
+    assert len((await pool.read(good, "good.tif")).frames) == 2
     await pool.close()
 
 
@@ -73,7 +73,7 @@ async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(good: 
         await pool.read(good, "slow.tif")
     assert refused.value.cause == "decoder_failed"
     assert not psutil.pid_exists(pid)
-    assert len(await pool.read(good, "good.tif")) == 2
+    assert len((await pool.read(good, "good.tif")).frames) == 2
     await pool.close()
 
 
@@ -83,7 +83,7 @@ async def test_a_decoder_may_not_take_more_memory_than_it_is_given(tmp_path: Pat
     with pytest.raises(FrameRejectedError) as refused:
         await pool.read(str(tmp_path / "bomb.tif"), "bomb.tif")
     assert refused.value.cause == "too_large"
-    assert len(await pool.read(good, "good.tif")) == 2
+    assert len((await pool.read(good, "good.tif")).frames) == 2
     await pool.close()
 
 
@@ -148,9 +148,9 @@ async def test_a_decoder_that_answered_as_its_time_ran_out_does_not_cost_the_nex
     pool = DecoderPool()
     with monkeypatch.context() as patched:
         patched.setattr(process.DecoderProcess, "decode", just_in_time)
-        assert len(await pool.read(good, "good.tif")) == 2
+        assert len((await pool.read(good, "good.tif")).frames) == 2
     assert pool.process_ids == ()
-    assert len(await pool.read(good, "good.tif")) == 2
+    assert len((await pool.read(good, "good.tif")).frames) == 2
     await pool.close()
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.errors import QUARANTINE_REASONS, FrameRejectedError
 from edge_agent.core.frame import Acquisition, AcquisitionStatistics, Frame
+from edge_agent.core.portion import Portion, RefusedFrame
 from edge_agent.evidence.task import Drawn, Standing, Task, Wanted, receive_drawn
 from edge_agent.frames import DecodeLimits, DecoderLostError, DecoderProcess
 from edge_agent.frames.pipe import HEAD_BYTES, LENGTH, BadMessageError, Request, receive, receive_frames, send, send_frames
@@ -35,13 +36,17 @@ def frame(index: int = 0, count: int = 1, dtype: Any = np.uint16, shape: tuple[i
     return Frame(pixels, 255.0, index, count, "ab" * 32, ACQUISITION, AcquisitionStatistics(0.5, -1.0, -2.5, -3.0, 0.0, 1e-6))
 
 
+REFUSED = RefusedFrame(3, "", "not_finite", "frame 3 holds values that are not numbers", "look into the program that wrote it")
+PORTION = Portion((frame(2, 9), frame(4, 9)), (REFUSED,), next_first=5)
+
+
 def written(outcome: Any) -> bytes:
     pipe = io.BytesIO()
-    send_frames(pipe, outcome)
+    send_frames(pipe, Portion(tuple(outcome)) if isinstance(outcome, list) else outcome)
     return pipe.getvalue()
 
 
-def read(content: bytes) -> list[Frame] | FrameRejectedError:
+def read(content: bytes) -> Portion | FrameRejectedError:
     return receive_frames(io.BytesIO(content), REQUEST)
 
 
@@ -67,11 +72,44 @@ def joined(messages: list[tuple[Any, bytes]]) -> bytes:
 def test_frames_arrive_as_they_were(dtype: Any) -> None:
     sent = [frame(place, 3, dtype) for place in range(3)]
     arrived = read(written(sent))
-    assert isinstance(arrived, list)
-    for one, other in zip(sent, arrived, strict=True):
+    assert isinstance(arrived, Portion)
+    for one, other in zip(sent, arrived.frames, strict=True):
         np.testing.assert_array_equal(one.pixels, other.pixels)
         assert other.pixels.dtype == np.dtype(dtype).newbyteorder("=")
         assert replace(one, pixels=other.pixels) == other
+
+
+@pytest.mark.parametrize("portion", [Portion((), growing=True), Portion((), (RefusedFrame(0, "cd" * 32, "constant", "every", "look"),))])
+def test_a_portion_without_frames_arrives_as_it_was(portion: Portion) -> None:
+    assert read(written(portion)) == portion
+
+
+def test_a_frame_that_was_refused_stands_among_the_others() -> None:
+    arrived = read(written(PORTION))
+    assert isinstance(arrived, Portion)
+    assert [one.frame_index for one in arrived.frames] == [2, 4]
+    assert arrived.refused == (REFUSED,)
+    assert arrived.next_first == 5
+
+
+@pytest.mark.parametrize(
+    "portion",
+    [
+        Portion((frame(2, 9), frame(3, 9)), (REFUSED,)),
+        Portion((frame(0, 9),), (REFUSED,)),
+        Portion((frame(2, 9),), (replace(REFUSED, cause="dull"),)),
+        Portion((frame(2, 9),), (replace(REFUSED, content_hash="../x"),)),
+        Portion((frame(2, 9),), next_first=4),
+        Portion((frame(2, 9),), next_first=0),
+        Portion((), next_first=0, growing=True),
+        Portion((), (replace(REFUSED, frame_index=-1),)),
+        Portion((), (replace(REFUSED, frame_index=LIMITS.stack_frames),)),
+        Portion((), (REFUSED, REFUSED)),
+    ],
+)
+def test_portions_that_have_gaps_or_go_on_elsewhere_are_no_answer(portion: Portion) -> None:
+    with pytest.raises(BadMessageError):
+        read(written(portion))
 
 
 def test_a_refusal_arrives_under_the_name_that_was_asked_for() -> None:
@@ -93,8 +131,10 @@ def test_a_time_arrives_in_utc_and_half_a_character_as_text() -> None:
     cet = timezone(timedelta(hours=1))
     odd = Acquisition(acquired_at=datetime(2026, 3, 1, 13, tzinfo=cet), sample_id="a\udcff", extra={"\ud800": "\udc00"})
     arrived = read(written([replace(frame(), acquisition=odd)]))
-    assert isinstance(arrived, list)
-    assert arrived[0].acquisition == Acquisition(datetime(2026, 3, 1, 12, tzinfo=UTC), sample_id="a\\udcff", extra={"\\ud800": "\\udc00"})
+    assert isinstance(arrived, Portion)
+    assert arrived.frames[0].acquisition == Acquisition(
+        datetime(2026, 3, 1, 12, tzinfo=UTC), sample_id="a\\udcff", extra={"\\ud800": "\\udc00"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,6 +177,8 @@ def changed(path: tuple[Any, ...], value: Any) -> bytes:
         ((0, "frames"), True),
         ((0, "refusal"), {"cause": "truncated", "reason": "", "remedy": ""}),
         ((0, "more"), 1),
+        ((0, "growing"), None),
+        ((0, "next_first"), 7),
         ((1, "pixels", "dtype"), "O"),
         ((1, "pixels", "dtype"), []),
         ((1, "pixels", "shape"), [40, 50, 1]),
@@ -165,7 +207,7 @@ def test_what_is_no_answer_is_told_as_such(path: tuple[Any, ...], value: Any) ->
         read(changed(path, value))
 
 
-@pytest.mark.parametrize(("count", "shape"), [(1, (600, 600)), (4, (400, 400))])
+@pytest.mark.parametrize(("count", "shape"), [(1, (600, 600)), (7, (400, 400))])
 def test_no_more_pixels_come_than_the_limits_allow(count: int, shape: tuple[int, int]) -> None:
     with pytest.raises(BadMessageError):
         read(written([frame(place, count, shape=shape) for place in range(count)]))
@@ -174,7 +216,7 @@ def test_no_more_pixels_come_than_the_limits_allow(count: int, shape: tuple[int,
 def test_pixels_that_are_not_finite_are_no_answer_but_the_largest_are() -> None:
     largest = frame(dtype=np.float32)
     largest.pixels[:] = np.finfo(np.float32).max
-    assert isinstance(read(written([largest])), list)
+    assert isinstance(read(written([largest])), Portion)
     for value in (np.nan, np.inf):
         largest.pixels[5, 5] = value
         with pytest.raises(BadMessageError):
@@ -183,7 +225,12 @@ def test_pixels_that_are_not_finite_are_no_answer_but_the_largest_are() -> None:
 
 # Any bytes at all
 
-VALID = [written([frame(0, 2), frame(1, 2, np.float32)]), written(FrameRejectedError("a", "empty", "holds no bytes", "look"))]
+VALID = [
+    written([frame(0, 2), frame(1, 2, np.float32)]),
+    written(PORTION),
+    written(Portion((), growing=True)),
+    written(FrameRejectedError("a", "empty", "holds no bytes", "look")),
+]
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["u1", "f4", "truncated", "9" * 5000]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -230,15 +277,19 @@ def check(content: bytes) -> None:
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert peak < LIMITS.decoded_bytes + 40 * HEAD_BYTES
+    assert peak < LIMITS.answer_bytes + 40 * HEAD_BYTES
     if isinstance(arrived, FrameRejectedError):
         assert arrived.thing == REQUEST.name
         assert arrived.cause in QUARANTINE_REASONS
         str(arrived).encode()
     elif arrived is not None:
-        assert 1 <= len(arrived) <= LIMITS.frames
-        assert sum(one.pixels.nbytes for one in arrived) <= LIMITS.decoded_bytes
-        for one in arrived:
+        assert (0 if arrived.growing else 1) <= len(arrived.contents) <= LIMITS.frames
+        assert sorted(arrived.contents) == list(range(min(arrived.contents, default=0), max(arrived.contents, default=-1) + 1))
+        assert sum(one.pixels.nbytes for one in arrived.frames) <= LIMITS.answer_bytes
+        for one in arrived.refused:
+            assert one.cause in QUARANTINE_REASONS
+            json.dumps([one.reason, one.remedy], ensure_ascii=False).encode()
+        for one in arrived.frames:
             assert one.pixels.dtype in (np.uint8, np.uint16, np.float32)
             assert np.isfinite(one.pixels).all()
             assert min(one.pixels.shape) >= LIMITS.smallest_px

@@ -94,7 +94,7 @@ async def test_a_commit_makes_everything_durable_together(journal: Journal, tmp_
     assert await journal.pending(0, 10) == []
     assert await journal.drift_state(S) == '{"n": 1}'
     assert await journal.drift_state("other") is None
-    assert await journal.frame_hashes(S, "a.tif", 0) == ("h0", "h1")
+    assert await journal.frame_hashes(S, "a.tif", 0) == {0: "h0", 1: "h1"}
     assert [(row.seq, row.event) for row in await journal.unsent(10)] == [(1, event(1)), (2, event(2))]
     assert await journal.last_seq() == 2
     frames = JournalView(tmp_path / "state").frames("a.tif")
@@ -117,7 +117,7 @@ async def test_a_grown_stack_keeps_its_generation(journal: Journal) -> None:
     await journal.commit(Commit((scored(first, "h0", "h1"),)))
     (grown,) = await journal.admit([settled("stack.tif", size=2)])
     await journal.commit(Commit((scored(grown, "h2", generation=0, first=2),)))
-    assert await journal.frame_hashes(S, "stack.tif", 0) == ("h0", "h1", "h2")
+    assert await journal.frame_hashes(S, "stack.tif", 0) == {0: "h0", 1: "h1", 2: "h2"}
     (grown_again,) = await journal.admit([settled("stack.tif", size=3)])
     assert grown_again.generation == 1
 
@@ -288,7 +288,7 @@ async def test_names_that_are_no_unicode_are_known_all_the_same(journal: Journal
     assert journal.in_directory(S, "ü") == {name: (1, 1)}
     assert await journal.admit([settled(f"ü/{name}")]) == []
     await journal.commit(Commit((scored(admission, "h"),)))
-    assert await journal.frame_hashes(S, f"ü/{name}", 0) == ("h",)
+    assert await journal.frame_hashes(S, f"ü/{name}", 0) == {0: "h"}
 
 
 async def test_retention_spares_what_is_unsent_open_or_pending(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ async def test_retention_spares_what_is_unsent_open_or_pending(tmp_path: Path) -
         assert await journal.last_seq() == 4
         assert await journal.pending(0, 10) == [left]
         assert journal.in_directory(S, "") == {"old.tif": (1, 1), "left.tif": (1, 1)}
-        assert await journal.frame_hashes(S, "old.tif", 0) == ()
+        assert await journal.frame_hashes(S, "old.tif", 0) == {}
         assert await journal.drift_state(S) == "s"
         status = JournalView(tmp_path).status()
         assert [alert["episode"] for alert in status.open_alerts] == ["open"]

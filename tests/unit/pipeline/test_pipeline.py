@@ -14,6 +14,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import FrameRejectedError, JournalFullError, PredictorUnavailableError
 from edge_agent.core.frame import FileIdentity, SettledFile, SettleOutcome
 from edge_agent.core.naming import NameRule
+from edge_agent.core.portion import Portion
 from edge_agent.core.prediction import ModelIdentity, Prediction
 from edge_agent.core.telemetry import NoTelemetry
 from edge_agent.core.verdict import DriftState, Verdict
@@ -39,12 +40,12 @@ class Reader:
         self.bad: set[str] = set()
         self.release = asyncio.Event()
 
-    async def read(self, path: str, name: str) -> list[Frame]:
+    async def read(self, path: str, name: str, first: int = 0) -> Portion:
         if name in self.slow:
             await self.release.wait()
         if name in self.bad:
             raise FrameRejectedError(name, "truncated", "ends early", "write it again")
-        return [as_frame(frame(int(name.partition(".")[0]), (64, 64)))]
+        return Portion((as_frame(frame(int(name.partition(".")[0]), (64, 64))),))
 
     async def close(self) -> None: ...
 
