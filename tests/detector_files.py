@@ -82,3 +82,114 @@ def cbf(values: Any, *, remarks: str = PILATUS, **options: Any) -> bytes:
     head = "###CBF: VERSION 1.5, CBFlib v0.7.8 - PILATUS detectors\r\n\r\ndata_a_0001\r\n\r\n"
     head += f'_array_data.header_convention "PILATUS_1.2"\r\n_array_data.header_contents\r\n;\r\n{remarks};\r\n\r\n'
     return head.encode() + cbf_section(values, **options)
+
+
+def braced(keys: dict[str, Any], size: int) -> bytes:
+    """A header of `size` bytes."""
+    said = "{\n" + "".join(f"{key}={value};\n" for key, value in keys.items())
+    return said.encode("latin-1").ljust(size - 2) + b"}\n"
+
+
+def smv(values: Any, kind: str = "unsigned_short", header_bytes: int = 512, **keys: Any) -> bytes:
+    said = {
+        "HEADER_BYTES": f"{header_bytes:5d}",
+        "DIM": 2,
+        "BYTE_ORDER": "big_endian" if values.dtype.byteorder == ">" else "little_endian",
+        "TYPE": kind,
+        "SIZE1": values.shape[1],
+        "SIZE2": values.shape[0],
+        **keys,
+    }
+    head = "{\n" + "".join(f"{key}={value};\n" for key, value in said.items() if value is not None) + "}\n\x0c"
+    return head.encode("latin-1").ljust(header_bytes) + values.tobytes()
+
+
+def edf(values: Any, kind: str, *, header_bytes: int = 1024, **keys: Any) -> bytes:
+    said = {
+        "HeaderID": "EH:000001:000000:000000",
+        "Image": 1,
+        "ByteOrder": "HighByteFirst" if values.dtype.byteorder == ">" else "LowByteFirst",
+        "DataType": kind,
+        "Dim_1": values.shape[-1],
+        "Dim_2": values.shape[-2],
+        **({"Dim_3": values.shape[0]} if values.ndim == 3 else {}),
+        "Size": values.nbytes,
+        **keys,
+    }
+    head = "{\n" + "".join(f"{key} = {value} ;\n" for key, value in said.items() if value is not None)
+    return head.encode("latin-1").ljust(header_bytes - 2) + b"}\n" + values.tobytes()
+
+
+BRUKER = {
+    "MODEL": "D8 VENTURE",
+    "SAMPLE": "A17",
+    "CREATED": "08-Oct-2022                         14:37:13",
+    "ELAPSDA": "12.500000",
+    "CUMULAT": "12.500000",
+    "WAVELEN": "0.710730         0.709300         0.713590",
+    "DISTANC": "5.000000",
+    "CENTER": "31.500000        20.250000",
+    "DETTYPE": "CMOS-PHOTONIII-C14   36.954918",
+    "CCDPARM": "15.5 36.6 259.9 0.0 163810.0",
+    "TITLE": "caf\xe9 at 300 K",
+}
+
+
+def bruker_header(keys: dict[str, Any], blocks: int = 15) -> bytes:
+    lines = [f"{key:<7s}:{value}".encode("latin-1")[:80].ljust(80) for key, value in keys.items()]
+    return b"".join(lines).ljust(512 * blocks, b".")
+
+
+def sfrm100(values: Any, baseline: int = 64, **changed: Any) -> bytes:
+    """Bytes of count + baseline; 0 stands for the table of counts below, 255 for that of those up to 65,534, and so on."""
+    offset = np.asarray(values, np.int64) - baseline
+    below = values[offset < 1].astype("<i1")
+    flat = offset.clip(0, 255).astype(np.uint8)
+    wide = offset[offset >= 255]
+    tables = [below.tobytes(), wide.clip(0, 65535).astype("<u2").tobytes(), wide[wide >= 65535].astype("<i4").tobytes()]
+    keys = {
+        "FORMAT": "100",
+        "VERSION": "18",
+        "HDRBLKS": "15",
+        "NOVERFL": f"{len(below)} {len(wide)} {int((wide >= 65535).sum())}",
+        "NPIXELB": "1 1",
+        "NROWS": f"{values.shape[0]} 1",
+        "NCOLS": f"{values.shape[1]} 1",
+        "NEXP": f"1 0 {baseline} 0 1",
+        **BRUKER,
+        **changed,
+    }
+    return bruker_header(keys) + flat.tobytes() + b"".join(table + bytes(-len(table) % 16) for table in tables)
+
+
+def sfrm86(values: Any, **changed: Any) -> bytes:
+    """Bytes of count; 255 stands for a table of counts and places in 9 and 7 figures."""
+    flat = np.minimum(values, 255).astype(np.uint8)
+    places = np.flatnonzero(values.ravel() >= 255)
+    table = b"".join(b"%9d%7d" % (values.ravel()[place], place) for place in places)
+    keys = {"FORMAT": "86", "VERSION": "11", "HDRBLKS": "15", "NOVERFL": len(places), "NPIXELB": "1"}
+    keys |= {"NROWS": values.shape[0], "NCOLS": values.shape[1], **BRUKER, **changed}
+    return bruker_header(keys) + flat.tobytes() + table
+
+
+def raxis(values: Any, ratio: float = 8.0, record_bytes: int = 2048) -> bytes:
+    """Counts from 32,768 on are divided by the ratio and flagged by the highest bit."""
+    header = bytearray(record_bytes)
+    header[:10] = b"RAXIS-IV  "
+    for form, place, value in (
+        (">f", 292, 1.5418),
+        (">f", 344, 120.0),
+        (">f", 536, 2.0),
+        (">f", 540, 31.5),
+        (">f", 544, 20.25),
+        (">i", 768, values.shape[1]),
+        (">i", 772, values.shape[0]),
+        (">f", 776, 0.1),
+        (">f", 780, 0.1),
+        (">i", 784, record_bytes),
+        (">i", 788, values.shape[0]),
+        (">f", 800, ratio),
+    ):
+        struct.pack_into(form, header, place, value)
+    packed = np.where(values < 32768, values, (values / ratio).astype(np.int64) | 0x8000).astype(">u2")
+    return bytes(header) + packed.tobytes()

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-FRAME_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".cbf", ".mrc", ".mrcs")
+FRAME_SUFFIXES = (
+    ".tif",
+    ".tiff",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".cbf",
+    ".cbf.gz",
+    ".cbf.bz2",
+    ".edf",
+    ".edf.gz",
+    ".edf.bz2",
+    ".sfrm",
+    ".mrc",
+    ".mrcs",
+)
 """Suffixes by which a frame file of the readers that ship is known; a suffix that other programs use for other things is left out."""
 
 FRAME_PATTERNS = tuple(f"**/*{suffix}" for suffix in FRAME_SUFFIXES)

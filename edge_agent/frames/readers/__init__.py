@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.frames.readers.cbf import CBF
+from edge_agent.frames.readers.compressed import compressed
+from edge_agent.frames.readers.edf import EDF
 from edge_agent.frames.readers.mrc import MRC
 from edge_agent.frames.readers.picture import BMP, JPEG, PNG
+from edge_agent.frames.readers.raxis import RAXIS
+from edge_agent.frames.readers.ser import SER
+from edge_agent.frames.readers.sfrm import SFRM
+from edge_agent.frames.readers.smv import SMV
 from edge_agent.frames.readers.tiff import TIFF
 
 if TYPE_CHECKING:
@@ -18,6 +24,12 @@ BUILT_IN: tuple[Reader, ...] = (
     JPEG,
     BMP,
     CBF,
+    EDF,
+    SFRM,
+    SMV,
+    RAXIS,
+    *compressed((CBF, EDF, SFRM, SMV)),
     MRC,
+    SER,
 )
 """In the order in which they are asked: formats with a signature first."""

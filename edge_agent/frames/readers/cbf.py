@@ -97,7 +97,7 @@ class CbfReader:
                 record, saturated = _record(section.text, time_zone)
             for values in _images(source, section, limits):
                 counts, tally = counted(values, saturated, negative_counts=False)
-                yield record.page(counts, **tally)
+                yield record.page(counts, more=tally)
 
 
 CBF = CbfReader()
