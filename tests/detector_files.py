@@ -193,3 +193,34 @@ def raxis(values: Any, ratio: float = 8.0, record_bytes: int = 2048) -> bytes:
         struct.pack_into(form, header, place, value)
     packed = np.where(values < 32768, values, (values / ratio).astype(np.int64) | 0x8000).astype(">u2")
     return bytes(header) + packed.tobytes()
+
+
+def xrdml(
+    *scans: Any, measurement_type: str = "Scan", intended: str = "K-Alpha 1", positions: str = "", element: str = "intensities"
+) -> bytes:
+    """Scans from 10 to 20 degrees 2theta."""
+    place = positions or "<startPosition>10.0</startPosition><endPosition>20.0</endPosition>"
+    body = "".join(
+        f"""<scan appendNumber="0" mode="Continuous" scanAxis="Gonio" status="Completed">
+<header><startTimeStamp>2021-03-16T13:10:14+03:00</startTimeStamp></header>
+<dataPoints>
+<positions axis="Phi" unit="deg"><commonPosition>1.5</commonPosition></positions>
+<positions axis="Omega" unit="deg"><startPosition>5.0</startPosition><endPosition>10.0</endPosition></positions>
+<positions axis="2Theta" unit="deg">{place}</positions>
+<commonCountingTime unit="seconds">39.270</commonCountingTime>
+<{element} unit="counts">{" ".join(map(str, scan))}</{element}>
+</dataPoints></scan>"""
+        for scan in scans
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<xrdMeasurements xmlns="http://www.xrdml.com/XRDMeasurement/1.6" status="Completed">
+<comment><entry>Goniometer=Theta/Theta; Minimum step size</entry><entry>Diffractometer system=EMPYREAN</entry></comment>
+<sample type="To be analyzed"><id>A17</id><name></name></sample>
+<xrdMeasurement measurementType="{measurement_type}" status="Completed">
+<usedWavelength intended="{intended}"><kAlpha1 unit="Angstrom">1.5405980</kAlpha1><kAlpha2 unit="Angstrom">1.5444260</kAlpha2>
+<ratioKAlpha2KAlpha1>0.5000</ratioKAlpha2KAlpha1></usedWavelength>
+<incidentBeamPath><xRayTube id="1"><tension unit="kV">45.0</tension><anodeMaterial>Cu</anodeMaterial></xRayTube></incidentBeamPath>
+<diffractedBeamPath><detector id="2" name="PIXcel1D"/></diffractedBeamPath>
+{body}</xrdMeasurement>
+</xrdMeasurements>
+""".encode()

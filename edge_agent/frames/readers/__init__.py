@@ -14,6 +14,7 @@ from edge_agent.frames.readers.ser import SER
 from edge_agent.frames.readers.sfrm import SFRM
 from edge_agent.frames.readers.smv import SMV
 from edge_agent.frames.readers.tiff import TIFF
+from edge_agent.frames.readers.xrdml import XRDML
 
 if TYPE_CHECKING:
     from edge_agent.frames.reader import Reader
@@ -28,6 +29,7 @@ BUILT_IN: tuple[Reader, ...] = (
     SFRM,
     SMV,
     RAXIS,
+    XRDML,
     *compressed((CBF, EDF, SFRM, SMV)),
     MRC,
     SER,
