@@ -69,7 +69,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a script": ("a.tif", lambda: b"#!/bin/sh\necho hello\n", "wrong_type"),
     "an HDF5 file": ("a.tif", lambda: b"\x89HDF\r\n\x1a\n" + bytes(100), "wrong_type"),
     "zeros": ("a.png", lambda: bytes(1000), "wrong_type"),
-    "an unknown format": ("a.dm4", lambda: b"\0\0\0\x04" + bytes(100), "unsupported"),
+    "an unknown format": ("a.dm2", lambda: b"\0\x3d\0\0\0\x04" + bytes(100), "unsupported"),
     "complex numbers": ("a.tif", lambda: tiff(np.ones((64, 64), np.complex64)), "unsupported"),
     "not a number": ("a.tif", lambda: tiff(with_nan()), "not_finite"),
     "infinite": ("a.tif", lambda: tiff(np.where(np.eye(64) > 0, np.inf, 0).astype(np.float32)), "not_finite"),

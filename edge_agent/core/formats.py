@@ -18,6 +18,9 @@ FRAME_SUFFIXES = (
     ".sfrm",
     ".mrc",
     ".mrcs",
+    ".ser",
+    ".dm3",
+    ".dm4",
 )
 """Suffixes by which a frame file of the readers that ship is known; a suffix that other programs use for other things is left out."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.frames.readers.cbf import CBF
 from edge_agent.frames.readers.compressed import compressed
+from edge_agent.frames.readers.dm import DM
 from edge_agent.frames.readers.edf import EDF
 from edge_agent.frames.readers.mrc import MRC
 from edge_agent.frames.readers.picture import BMP, JPEG, PNG
@@ -33,5 +34,6 @@ BUILT_IN: tuple[Reader, ...] = (
     *compressed((CBF, EDF, SFRM, SMV)),
     MRC,
     SER,
+    DM,
 )
 """In the order in which they are asked: formats with a signature first."""

@@ -55,7 +55,7 @@ def _object(content: bytes, number: int) -> Element | None:
 
 def _record(root: Element, name: str, time_zone: tzinfo | None) -> Record:
     record = Record(name)
-    described = {}
+    described: dict[str, tuple[str, str]] = {}
     for item in root.iterfind("ExperimentalDescription/Root/Data"):
         label, value, unit = (item.findtext(part, "").strip() for part in ("Label", "Value", "Unit"))
         described.setdefault(label, (value, unit))
@@ -68,12 +68,12 @@ def _record(root: Element, name: str, time_zone: tzinfo | None) -> Record:
     record.take("acceleration_voltage_v", to_number(root.findtext(VOLTAGE)) or None, "AcceleratingVoltage")
     quantity("acceleration_voltage_v", "High tension")
     record.take("acquired_at", to_utc(root.findtext("AcquireDate", ""), WHEN, time_zone), "AcquireDate")
-    record.take("instrument", text_of(described.get("Microscope", ("",))[0]), "Microscope")
+    record.take("instrument", text_of(described.get("Microscope", ("", ""))[0]), "Microscope")
     quantity("stage_x_m", "Stage X")
     quantity("stage_y_m", "Stage Y")
     magnification = to_quantity(root.findtext("AcquireInfo/Magnification", ""))
     record.take("magnification", magnification or None, "AcquireInfo/Magnification")
-    record.take("magnification", to_number(described.get("Magnification", ("",))[0]) or None, "Magnification")
+    record.take("magnification", to_number(described.get("Magnification", ("", ""))[0]) or None, "Magnification")
     camera, dwell = text_of(root.findtext("AcquireInfo/CameraNamePath")), to_number(root.findtext("AcquireInfo/DwellTimePath"))
     record.take("detector", camera, "AcquireInfo/CameraNamePath")
     record.take("detector", text_of(root.findtext("AcquireInfo/DetectorName")), "AcquireInfo/DetectorName")
