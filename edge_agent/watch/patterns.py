@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from edge_agent.core.formats import FRAME_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 UNFINISHED_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock", "~")
 HIDDEN_PREFIXES = (".", "~$")
 SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir", "lost+found"})
-COMPANION_SUFFIXES = frozenset({".txt", ".xml", ".hdr", ".json", ".ini", ".csv", ".meta"})
+COMPANION_SUFFIXES = frozenset({".txt", ".xml", ".hdr", ".json", ".ini", ".csv", ".meta", ".emi"})
+SERIES_OF_AN_EMI = range(1, 10)
+"""TIA's NAME.emi stands beside NAME_1.ser, and NAME_2.ser where two detectors were recorded."""
+PATTERNS_OF_SETTINGS = {"setting.txt": ("Pattern.dat", "pattern.dat")}
+"""NORDIF's EBSD patterns and their settings have names of their own."""
 WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 CLASS = re.compile(r"\[.+\]")
 
@@ -36,13 +40,26 @@ class PathFilter:
         return not is_hidden(path.rpartition("/")[2]) and bool(self._include.fullmatch(path)) and not self._exclude.fullmatch(path)
 
     def image_of(self, path: str, exists: Callable[[str], bool]) -> str | None:
-        """The frame file whose side-car `path` is: same stem, or the same name with another suffix behind it."""
+        """The frame file whose side-car `path` is: same stem, the same name with another suffix behind it, or as its vendor names them."""
         suffix = PurePosixPath(path).suffix
         if suffix.lower() not in COMPANION_SUFFIXES or is_hidden(path.rpartition("/")[2]):
             return None
-        stem = path.removesuffix(suffix)
-        spellings = (stem, *(stem + spelled for known in FRAME_SUFFIXES for spelled in (known, known.upper())))
-        return next((image for image in spellings if self.takes(image) and exists(image)), None)
+        return next((image for image in _images_beside(path, suffix) if self.takes(image) and exists(image)), None)
+
+
+def _images_beside(path: str, suffix: str) -> Iterator[str]:
+    """Names that the frame file of a side-car may have."""
+    stem = path.removesuffix(suffix)
+    folder, _, name = path.rpartition("/")
+    if suffix.lower() == ".emi":
+        yield from (f"{stem}_{number}{spelled}" for number in SERIES_OF_AN_EMI for spelled in (".ser", ".SER"))
+        return
+    yield from (f"{folder}/{image}" if folder else image for image in PATTERNS_OF_SETTINGS.get(name.lower(), ()))
+    yield stem
+    yield from (stem + spelled for known in FRAME_SUFFIXES for spelled in (known, known.upper()))
+    before, dash, kind = stem.rpartition("-")
+    if suffix.lower() == ".hdr" and dash:
+        yield f"{before}.{kind}"  # Tescan's NAME-tif.hdr
 
 
 def is_hidden(name: str) -> bool:

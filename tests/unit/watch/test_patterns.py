@@ -44,6 +44,24 @@ def test_a_side_car_has_the_stem_of_a_frame_file_beside_it(path: str, image: str
     assert PathFilter(("**/*.tif",), ()).image_of(path, there.__contains__) == image
 
 
+@pytest.mark.parametrize(
+    ("path", "image"),
+    [
+        ("a/STEM.emi", "a/STEM_1.ser"),
+        ("a/EDS.emi", "a/EDS_2.ser"),
+        ("a/other.emi", None),
+        ("a/1-tif.hdr", "a/1.tif"),
+        ("a/1-png.hdr", None),
+        ("a/1.hdr", "a/1.tif"),
+        ("e/Setting.txt", "e/Pattern.dat"),
+        ("Setting.txt", None),
+    ],
+)
+def test_vendors_name_side_cars_in_their_own_ways(path: str, image: str | None) -> None:
+    there = {"a/1.tif", "a/STEM_1.ser", "a/STEM_2.ser", "a/EDS_2.ser", "e/Pattern.dat", "a/other_1.txt"}
+    assert PathFilter(("**/*.tif", "**/*.ser", "**/*.dat"), ()).image_of(path, there.__contains__) == image
+
+
 def test_numbers_in_names_count_as_numbers() -> None:
     assert sorted(["s10/f2", "s9/f10", "s9/f9"], key=natural_key) == ["s9/f9", "s9/f10", "s10/f2"]
 
