@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ async def tell_of_alerts(
         outbox = await AlertOutbox.open(journal, place, sink.name)
         release.callback(outbox.close)
         patient = GivingUp(sink, settings.alert.give_up, clock, telemetry)
-        publisher = Publisher(outbox, patient, clock, OnlyPublishing(telemetry), rows=1, longest_wait_s=LONGEST_WAIT_S)
+        publisher = Publisher(outbox, patient, clock, OnlyPublishing(telemetry), rows=1, longest_wait_s=LONGEST_WAIT_S, silent_s=math.inf)
         told.append(Told(sink.name, publisher))
     return tuple(told)
 

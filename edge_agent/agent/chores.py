@@ -23,7 +23,9 @@ log = structlog.get_logger(__name__)
 
 CANARY_EVERY_S = 15.0
 """Time between canaries: inferences with a known answer."""
-RETRY_EVERY_S = 3.0
+UNHEARD_S = 2.0
+"""A model that has answered nothing for so long is asked for a canary sooner: without frames nothing else would tell that it is away."""
+RETRY_EVERY_S = 1.0
 """Time between canaries while the model is not believed."""
 OUTBOX_EVERY_S = 5.0
 """Time between looks at the outbox for the metrics."""
@@ -71,8 +73,13 @@ class Chores:
     async def ask_canaries(self, name: str, predictor: Predictor) -> None:
         """Believe a model only while it gives the known answer."""
         doubts = self._parts.health.models
+        asked_s = self._clock.monotonic_s()
         while True:
-            await asyncio.sleep(RETRY_EVERY_S if doubts[name] else CANARY_EVERY_S)
+            await asyncio.sleep(RETRY_EVERY_S if doubts[name] else min(UNHEARD_S, CANARY_EVERY_S))
+            now_s = self._clock.monotonic_s()
+            if not doubts[name] and predictor.unheard_s < UNHEARD_S and now_s - asked_s < CANARY_EVERY_S:
+                continue
+            asked_s = now_s
             try:
                 await (predictor.start() if doubts[name] else predictor.check())
             except (PredictorUnavailableError, ModelError) as error:

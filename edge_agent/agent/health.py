@@ -50,8 +50,9 @@ class Health:
             f"watch {watcher.stream}": PartState("ok" if watcher.state.watching else "unready", watcher.state.reason)
             for watcher in self._watchers
         }
-        for name, reason in self.models.items():
-            lacks = self._predictors[name].degradation
+        for name, doubt in self.models.items():
+            lacks, overdue = self._predictors[name].degradation, self._predictors[name].overdue
+            reason = doubt or (overdue and f"model {name} {overdue}; frames wait meanwhile")
             parts[f"model {name}"] = PartState("unready", reason) if reason else PartState("degraded" if lacks else "ok", lacks)
         for line in self._lines:
             if line.judge.degradation:

@@ -61,6 +61,16 @@ class Predictor(Protocol):
         """Places of the members that the last canary found stale, and of those it found missing, from 0."""
         ...
 
+    @property
+    def overdue(self) -> str:
+        """Since when a model that was asked has not answered, "" while nothing speaks against it."""
+        ...
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds since the last answer, infinite before the first."""
+        ...
+
     async def start(self) -> None:
         """Load or connect and run the canary; raise ModelError or PredictorUnavailableError."""
         ...

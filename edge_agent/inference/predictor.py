@@ -10,6 +10,7 @@ from edge_agent.inference.answers import FieldBatch
 from edge_agent.inference.canary import RollCall
 from edge_agent.inference.fields import tile
 from edge_agent.inference.manifest import load_manifest
+from edge_agent.inference.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ class PredictorOfModel:
         self._telemetry = telemetry or Telemetry()
         self._clock = clock or SystemClock()
         self._in_flight = 0
+        self._silence = Silence(self._clock)
 
     @property
     def model(self) -> ModelIdentity:
@@ -55,6 +57,17 @@ class PredictorOfModel:
     def left_out(self) -> tuple[frozenset[int], frozenset[int]]:
         """Places of the members that the last canary found stale, and of those it found missing, from 0."""
         return self._roll.stale, self._roll.missing
+
+    @property
+    def overdue(self) -> str:
+        """Since when a model that was asked has not answered; "" while it answers as fast as it usually does, or owes nothing."""
+        silent_s = self._silence.overdue_s
+        return f"has not answered for {silent_s:.0f} s" if silent_s else ""
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds since the last answer, infinite before the first."""
+        return self._silence.unheard_s
 
     def _tile(self, frames: Sequence[Frame]) -> FieldBatch:
         return FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])

@@ -148,7 +148,8 @@ class TritonPredictor(PredictorOfModel):
         name, version = self._manifest.name, self._manifest.version
         client = self._connected()
         try:
-            answer = await client.get_model_config(name, version, client_timeout=CONTROL_TIMEOUT_S)
+            with self._silence.asked():
+                answer = await client.get_model_config(name, version, client_timeout=CONTROL_TIMEOUT_S)
         except InferenceServerException as error:
             if error.status() not in {"StatusCode.NOT_FOUND", "StatusCode.UNAVAILABLE"}:
                 raise self._unavailable(error) from error
@@ -172,9 +173,10 @@ class TritonPredictor(PredictorOfModel):
             client = self._connected()
             self._count(1)
             try:
-                answer = await client.infer(
-                    manifest.name, [tensor], model_version=manifest.version, outputs=wanted, client_timeout=self._timeout_s
-                )
+                with self._silence.asked():
+                    answer = await client.infer(
+                        manifest.name, [tensor], model_version=manifest.version, outputs=wanted, client_timeout=self._timeout_s
+                    )
             except InferenceServerException as error:
                 raise self._unavailable(error) from error
             finally:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-QUIET_LIBRARIES = ("kafka", "uvicorn", "asyncio", "watchdog", "PIL", "tifffile")
-"""Their chatter below warning helps nobody, and kafka's debug lines carry the configuration."""
+QUIET_LIBRARIES = ("uvicorn", "asyncio", "watchdog", "PIL", "tifffile")
+"""Their chatter below warning helps nobody."""
+SILENT_LIBRARIES = ("kafka",)
+"""Told by us alone: while a broker is away kafka-python writes megabytes an hour, and its debug lines carry the configuration."""
 SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|credential|api_?key|private_?key", re.IGNORECASE)
 HIDDEN = "**********"
 
@@ -62,6 +64,8 @@ def configure_logging(
     logging.captureWarnings(capture=True)
     for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in SILENT_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

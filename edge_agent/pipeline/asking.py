@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FRAMES_A_REQUEST = 4
 """Frames that are predicted together at most."""
 FIRST_WAIT_S = 0.1
-LONGEST_WAIT_S = 5.0
-"""Pauses between two tries double up to this one."""
+LONGEST_WAIT_S = 1.0
+"""Pauses between two tries double up to this one: a model that is back is asked within 2 s."""
 NO_PIXELS = np.zeros((0, 0), np.uint8)
 """What is left of a frame's pixels once it is predicted."""
 

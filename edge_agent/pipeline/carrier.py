@@ -42,7 +42,7 @@ FILES_A_COMMIT = 64
 """Files, or portions of stacks, that are committed together at most."""
 DECODED_AHEAD = 4
 """Decoded files that wait for the model at most: pixels are large, files are patient."""
-AWAY_S = 5.0
+AWAY_S = 1.0
 """Pause between two looks for a folder that is away."""
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-FULL_S = 5.0
+FULL_S = 1.0
 """Pause between two tries at a journal without room."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import structlog
 from edge_agent.core.errors import JournalFullError, SinkUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edge_agent.core.protocols import Clock, EventSink, Outbox
     from edge_agent.core.telemetry import Telemetry
 
@@ -20,8 +23,10 @@ log = structlog.get_logger(__name__)
 ROWS = 500
 """Events that are published together at most, unless told otherwise."""
 FIRST_WAIT_S = 0.1
-LONGEST_WAIT_S = 5.0
-"""Pauses between tries double up to this one."""
+LONGEST_WAIT_S = 1.0
+"""Pauses between tries double up to this one: a sink that is back is used within 2 s."""
+SILENT_S = 3.0
+"""A sink that was asked and says nothing for so long counts as away, whatever time a try may take in the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Publisher:
         telemetry: hears of every success and failure.
         rows: events that are published together at most.
         longest_wait_s: pauses between tries double up to this one; LONGEST_WAIT_S when None.
+        silent_s: how long a try may take before the state says that the sink does not answer; SILENT_S when None.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Publisher:
         *,
         rows: int = ROWS,
         longest_wait_s: float | None = None,
+        silent_s: float | None = None,
     ) -> None:
         self._outbox = outbox
         self._sink = sink
@@ -70,7 +77,18 @@ class Publisher:
         self._recovered = False
         self._work = asyncio.Event()
         self._empty = asyncio.Event()
-        self.state = PublisherState(ok=False, reason=f"{sink.name} has not been reached yet", since_ns=clock.now_ns())
+        self._silent_s = SILENT_S if silent_s is None else silent_s
+        self._asked_s: float | None = None
+        self._state = PublisherState(ok=False, reason=f"{sink.name} has not been reached yet", since_ns=clock.now_ns())
+
+    @property
+    def state(self) -> PublisherState:
+        """How publishing stands; a sink that is overdue counts as away before the try at it has failed."""
+        overdue_s = 0.0 if self._asked_s is None else self._clock.monotonic_s() - self._asked_s
+        if not self._state.ok or overdue_s < self._silent_s:
+            return self._state
+        since_ns = self._clock.now_ns() - int(overdue_s * 1e9)
+        return PublisherState(ok=False, reason=f"{self._sink.name} has not answered for {overdue_s:.0f} s", since_ns=since_ns)
 
     def wake(self) -> None:
         """Say that something was committed; call on the loop's thread."""
@@ -107,7 +125,9 @@ class Publisher:
     async def _step(self) -> bool:
         """Publish one batch; False when nothing was left."""
         if not self._recovered:
-            durable = await self._sink.recover(self._outbox.journal_id, await self._outbox.last_seq())
+            last_seq = await self._outbox.last_seq()
+            with self._asked():
+                durable = await self._sink.recover(self._outbox.journal_id, last_seq)
             await self._outbox.mark_published(durable)
             self._recovered = True
         rows = await self._outbox.unsent(self._rows)
@@ -116,7 +136,8 @@ class Publisher:
             return False
         began = time.perf_counter()
         self._recovered = False  # until this batch is known to be durable, only the sink knows what is
-        await self._sink.publish(rows)
+        with self._asked():
+            await self._sink.publish(rows)
         await self._outbox.mark_published(rows[-1].seq)
         self._recovered = True
         self._telemetry.stage_time("publish", time.perf_counter() - began)
@@ -124,14 +145,22 @@ class Publisher:
         self._succeeded()
         return True
 
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        self._asked_s = self._clock.monotonic_s()
+        try:
+            yield
+        finally:
+            self._asked_s = None
+
     def _succeeded(self) -> None:
-        if not self.state.ok:
+        if not self._state.ok:
             log.info("events reach their sink", sink=self._sink.name)
-            self.state = PublisherState(ok=True, reason="", since_ns=self._clock.now_ns())
+            self._state = PublisherState(ok=True, reason="", since_ns=self._clock.now_ns())
 
     def _failed(self, error: SinkUnavailableError | JournalFullError) -> None:
         self._telemetry.publish_failed(self._sink.name, "unavailable")
-        if self.state.ok or self.state.reason != str(error):
+        if self._state.ok or self._state.reason != str(error):
             log.warning("events are buffered", sink=self._sink.name, reason=str(error))
-            since_ns = self._clock.now_ns() if self.state.ok else self.state.since_ns
-            self.state = PublisherState(ok=False, reason=str(error), since_ns=since_ns)
+            since_ns = self._clock.now_ns() if self._state.ok else self._state.since_ns
+            self._state = PublisherState(ok=False, reason=str(error), since_ns=since_ns)

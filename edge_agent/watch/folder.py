@@ -92,6 +92,7 @@ class FolderWatcher:
         self._native_allowed = settings.observer != "polling"
         self._limitation = ""
         self._root: tuple[int, int] | None = None
+        self._stood: tuple[int, int] | None = None
         self._prepared = False
         self._draining = False
         self._set_state(watching=False, reason="starting")
@@ -115,7 +116,9 @@ class FolderWatcher:
         if self._root is None:
             if not begun:
                 raise ConfigurationError(
-                    str(settings.root), "there is no such folder", f"create it, or correct path of stream {settings.stream}"
+                    str(settings.root),
+                    "there is no such folder that this user may list",
+                    f"create it, or correct path of stream {settings.stream}",
                 )
             self._lost()
         else:
@@ -167,7 +170,7 @@ class FolderWatcher:
         """Keep the observer alive, and notice when the folder goes and comes back."""
         started = False
         while True:
-            present = await self._off(self._looker.root_identity)
+            present = await self._off(partial(self._looker.root_identity, self._stood))
             if present is None:
                 if self._root is not None or not started:
                     self._root = None
@@ -177,7 +180,7 @@ class FolderWatcher:
                 if started:
                     log.warning("the folder is watched anew", stream=self.stream, path=str(self._settings.root))
                     self._telemetry.watch_restarted(self.stream)
-                self._root = present
+                self._root = self._stood = present
                 await self._stop_native()
                 await self._start_native()
                 self._set_state(watching=True, reason=self._limitation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -81,10 +82,15 @@ class Looker:
         """Look at each, in order."""
         return [self.look(file) for file in files]
 
-    def root_identity(self) -> tuple[int, int] | None:
-        """Which folder stands at the root's path; None when none does."""
+    def root_identity(self, before: tuple[int, int] | None = None) -> tuple[int, int] | None:
+        """Which folder stands at the root's path; None when none does that may be listed, or an empty one in place of a drive.
+
+        Device and inode; those that stood there `before` tell a mount point without its drive from a folder that was made anew.
+        """
         try:
             state = self._root.stat()
+            with os.scandir(self._root) as entries:
+                drive_left = before is not None and state.st_dev != before[0] and next(entries, None) is None
         except OSError:
             return None
-        return (state.st_dev, state.st_ino) if stat.S_ISDIR(state.st_mode) else None
+        return None if drive_left else (state.st_dev, state.st_ino)

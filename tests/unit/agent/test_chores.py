@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
+from edge_agent.agent import chores as chores_of
 from edge_agent.agent.chores import Chores
+from edge_agent.core.clock import SystemClock
 from edge_agent.observe import Metrics
 
 
@@ -56,3 +61,26 @@ def test_the_metrics_know_of_members_without_a_frame_and_keep_what_frames_say_wh
     metrics.members("sem", 1, 3, 1)  # a frame that one more member cannot answer
     chores._tell_degradation("tiny", asked)
     assert told() == [1, 3, 1]
+
+
+@pytest.mark.parametrize(("unheard_s", "asked"), [(0.0, 0), (60.0, 3)], ids=["it answers frames", "nobody asks it"])
+async def test_a_model_that_answers_nobody_is_asked_at_once_and_one_that_answers_frames_is_left_to_them(
+    monkeypatch: pytest.MonkeyPatch, unheard_s: float, asked: int
+) -> None:
+    monkeypatch.setattr(chores_of, "UNHEARD_S", 0.01)
+    canaries = asyncio.Queue[None]()
+
+    async def check() -> None:
+        canaries.put_nowait(None)
+
+    model = predictor()
+    model.check, model.unheard_s = check, unheard_s
+    parts: Any = SimpleNamespace(lines=(), health=SimpleNamespace(models={"tiny": ""}))
+    nothing: Any = None
+    task = asyncio.create_task(Chores(nothing, parts, SystemClock()).ask_canaries("tiny", model))
+    with contextlib.suppress(TimeoutError):
+        for _ in range(3):
+            await asyncio.wait_for(canaries.get(), 10 if asked else 0.2)
+            asked -= 1
+    task.cancel()
+    assert asked == 0

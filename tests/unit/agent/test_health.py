@@ -11,10 +11,10 @@ from edge_agent.agent.health import Health
 from edge_agent.observe import PartState
 
 
-def health(*, predictor: str = "", judge: str = "", unwatched: str = "") -> Health:
+def health(*, predictor: str = "", overdue: str = "", judge: str = "", unwatched: str = "") -> Health:
     pipeline: Any = SimpleNamespace(waiting_for={})
     publisher: Any = SimpleNamespace(state=SimpleNamespace(ok=True, reason=""))
-    predictors: dict[str, Any] = {"tiny": SimpleNamespace(degradation=predictor)}
+    predictors: dict[str, Any] = {"tiny": SimpleNamespace(degradation=predictor, overdue=overdue)}
     standing = SimpleNamespace(degradation=judge, not_watched=unwatched)
     line: Any = SimpleNamespace(name="sem", judge=standing, desk=SimpleNamespace(hold=None))
     made = Health(pipeline, publisher, [], predictors, [line])
@@ -27,6 +27,11 @@ def test_a_model_is_unready_until_it_has_answered() -> None:
     made.models["tiny"] = "it has not been asked yet"
     assert made.parts()["model tiny"] == PartState("unready", "it has not been asked yet")
     assert made.summary() == ("unready", "model tiny: it has not been asked yet")
+
+
+def test_a_model_that_owes_its_answer_is_unready_before_its_request_is_given_up() -> None:
+    made = health(overdue="has not answered for 3 s")
+    assert made.parts()["model tiny"] == PartState("unready", "model tiny has not answered for 3 s; frames wait meanwhile")
 
 
 @pytest.mark.parametrize(

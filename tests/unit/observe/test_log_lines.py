@@ -37,11 +37,11 @@ def test_our_lines_and_the_libraries_lines_look_alike():
     stream = io.StringIO()
     configure_logging("info", "json", stream=stream)
     structlog.get_logger("edge_agent.watch").info("settled", path="a/\u00fc.tif")
-    logging.getLogger("kafka.client").warning("broker %s is gone", "b:9092")
+    logging.getLogger("watchdog.observers").warning("folder %s is gone", "a")
 
     ours, theirs = lines(stream)
     assert (ours["event"], ours["level"], ours["logger"], ours["path"]) == ("settled", "info", "edge_agent.watch", "a/\u00fc.tif")
-    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("broker b:9092 is gone", "warning", "kafka.client")
+    assert (theirs["event"], theirs["level"], theirs["logger"]) == ("folder a is gone", "warning", "watchdog.observers")
     assert ours.keys() - {"path"} == theirs.keys()
 
 
@@ -78,13 +78,22 @@ def test_libraries_do_not_chatter_even_in_debug(library: str):
     assert stream.getvalue() == ""
 
 
+def test_a_client_that_cannot_reach_its_broker_does_not_fill_the_log():
+    stream = io.StringIO()
+    configure_logging("info", "json", stream=stream)
+    for _ in range(1000):
+        logging.getLogger("kafka.producer.sender").warning("Got an exception when trying to find a node. Going to back off and retry")
+
+    assert stream.getvalue() == ""
+
+
 @pytest.mark.parametrize("format_", ["console", "json"])
 def test_secrets_are_never_printed(format_):
     stream = io.StringIO()
     configure_logging("info", format_, secrets=("hunter2", ""), stream=stream)
     log = structlog.get_logger("edge_agent")
     log.info("login", sasl_password="opensesame", token=SecretStr("opensesame"), Authorization="Bearer opensesame")
-    logging.getLogger("kafka").error("cannot log in with %s", "hunter2")
+    logging.getLogger("uvicorn").error("cannot log in with %s", "hunter2")
     log.error("failed", exc_info=RuntimeError("refused: hunter2"))
 
     assert "opensesame" not in stream.getvalue()

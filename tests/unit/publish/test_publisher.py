@@ -153,6 +153,40 @@ async def test_while_the_sink_is_away_the_state_says_why_and_since_when() -> Non
         assert made.state.ok
 
 
+async def test_a_sink_that_says_nothing_counts_as_away_before_its_try_has_failed() -> None:
+    class Hands(SystemClock):
+        at_s = 0.0
+
+        def monotonic_s(self) -> float:
+            return self.at_s
+
+    class Hanging(FlakySink):
+        asked, answer = asyncio.Event(), asyncio.Event()
+
+        async def publish(self, rows: Sequence[OutboxRow]) -> None:
+            self.asked.set()
+            await self.answer.wait()
+            await super().publish(rows)
+
+    outbox, sink, clock = MemoryOutbox(0), Hanging(), Hands()
+    made = Publisher(outbox, sink, clock, Heard())
+    task = asyncio.create_task(made.run())
+    await asyncio.wait_for(made.drained(), 5)
+    outbox.add(1)
+    made.wake()
+    await asyncio.wait_for(sink.asked.wait(), 5)
+    clock.at_s += publisher.SILENT_S - 0.1
+    assert made.state.ok, "a slow broker is not away"
+    clock.at_s += 0.2
+    assert (made.state.ok, made.state.reason) == (False, "flaky has not answered for 3 s")
+    sink.answer.set()
+    await asyncio.wait_for(made.drained(), 5)
+    assert made.state.ok
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_a_full_journal_is_waited_for() -> None:
     outbox, sink, heard = MemoryOutbox(3), FlakySink(), Heard()
     outbox.full = 3

@@ -253,6 +253,37 @@ async def test_a_folder_that_goes_and_comes_back_is_watched_again(
     assert told.restarts == 1
 
 
+async def test_a_folder_that_may_not_be_listed_any_more_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger()
+    monkeypatch.setattr(folder, "GUARD_S", 0.02)
+    async with running(watcher(tmp_path, ledger)) as of:
+        allowed, may = os.scandir, SimpleNamespace(list=False)
+
+        def scandir(path: Any) -> Any:
+            if not may.list and Path(path) == tmp_path:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return allowed(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        await until(lambda: not of.state.watching)
+        assert of.state.reason == f"waiting for folder {tmp_path}"
+        may.list = True
+        await until(lambda: of.state.watching)
+        (tmp_path / "new.tif").write_bytes(b"1")
+        await ledger.until(lambda: ledger.paths == ["new.tif"])
+
+
+def test_an_empty_folder_on_another_device_is_what_a_drive_leaves_behind(tmp_path: Path) -> None:
+    looker = Looker(tmp_path, PathFilter((), ()), lambda _: "complete")
+    now = looker.root_identity()
+    assert now is not None
+    elsewhere, before_it_was_made_anew = (now[0] + 1, now[1]), (now[0], now[1] + 1)
+    assert looker.root_identity(elsewhere) is None
+    assert looker.root_identity(before_it_was_made_anew) == now
+    (tmp_path / "a.tif").write_bytes(b"1")
+    assert looker.root_identity(elsewhere) == now, "another drive, with files on it"
+
+
 async def test_an_observer_that_died_is_started_again(tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder, "GUARD_S", 0.05)
     told = Told()
@@ -379,7 +410,7 @@ async def test_a_watcher_of_a_hanging_drive_keeps_no_process_alive(tmp_path: Pat
     program = (
         "import asyncio, sys, time\nfrom pathlib import Path\n"
         "from edge_agent.watch.look import Looker\nfrom tests.watched import Ledger, watcher\n"
-        "Looker.root_identity = lambda _: time.sleep(60)\n"
+        "Looker.root_identity = lambda *_: time.sleep(60)\n"
         "async def main():\n"
         "    task = asyncio.create_task(watcher(Path(sys.argv[1]), Ledger()).run())\n"
         "    await asyncio.wait([task], timeout=0.2)\n    task.cancel()\n    await asyncio.wait([task])\n"
