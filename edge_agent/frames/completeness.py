@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
+from edge_agent.frames.glance import Glance
 from edge_agent.frames.reader import HEAD_BYTES, TooMuchError
 from edge_agent.frames.registry import reader_of
 from edge_agent.frames.share import open_shared
@@ -19,14 +21,16 @@ Completeness: TypeAlias = Literal["complete", "growing", "unknown"]
 
 SHORTEST_BYTES = 8
 """No format that is read is shorter."""
+LOOK_BYTES = 32 << 20
+"""What a look may read of one file: a million strips of a TIFF with room to spare."""
 
 
 def completeness(path: Path) -> Completeness:
     """Whether the file is all there: "growing" when it lacks bytes that its header promises; raises OSError when it cannot be opened.
 
-    It is "unknown" of what is no frame file, and of one whose header is too long for a look.
+    It is "unknown" of what is no frame file, and of one whose header is too long for a look or makes no sense: its decoder will tell.
     """
-    with io.BufferedReader(open_shared(str(path))) as file:
+    with io.BufferedReader(Glance(open_shared(str(path)), LOOK_BYTES)) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         head = file.read(HEAD_BYTES)
@@ -50,8 +54,17 @@ def ends_early(reader: Reader, file: BinaryIO, size: int) -> bool:
 
 
 def _lacks(reader: Reader, file: BinaryIO, size: int) -> bool:
+    """Whether it does, as its reader says; raises TooMuchError also where the reader cannot tell, and OSError of a file that went."""
     file.seek(0)
     try:
         return reader.lacks(file, size)
     except struct.error:  # the header itself is cut short
         return True
+    except TooMuchError:
+        raise
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a place that no file has
+            raise TooMuchError from None
+        raise
+    except Exception:  # noqa: BLE001 - this is the agent's own process: no reader, ours or another's, may end it over a file
+        raise TooMuchError from None

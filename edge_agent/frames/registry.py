@@ -32,7 +32,14 @@ def readers() -> tuple[Reader, ...]:
 
 def reader_of(head: bytes, name: str) -> Reader | None:
     """The first reader that recognises a file's first bytes."""
-    return next((reader for reader in readers() if reader.recognises(head, name)), None)
+    return next((reader for reader in readers() if _recognises(reader, head, name)), None)
+
+
+def _recognises(reader: Reader, head: bytes, name: str) -> bool:
+    try:
+        return reader.recognises(head, name)
+    except Exception:  # noqa: BLE001 - bytes that confuse a reader are not of its format, and must not end the agent
+        return False
 
 
 def promised(name: str) -> Reader | None:

@@ -54,7 +54,7 @@ class SfrmReader:
             raise TooMuchError
         if len(head) < FIRST_BLOCKS * BLOCK or size < blocks * BLOCK:
             return True
-        return size < blocks * BLOCK + sum(_lengths(_lines(head + file.read((blocks - FIRST_BLOCKS) * BLOCK))))
+        return size < blocks * BLOCK + sum(_lengths(_lines(head + file.read(max(0, blocks - FIRST_BLOCKS) * BLOCK))))
 
     def read(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
         """Its one image."""
