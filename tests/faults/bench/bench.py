@@ -138,7 +138,7 @@ def _inflict_all(world: World, steps: Sequence[Step], until_s: float) -> tuple[l
     for step in steps:
         if time.monotonic() > until_s:
             break
-        was_well = world.readiness.status == "ok"
+        was_well = world.readiness.wait(WELL["status"], RECOVERY_S if step.waits else 0.0)
         newest = _strike(world, step)
         happened += newest
         print(

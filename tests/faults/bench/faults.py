@@ -75,7 +75,10 @@ def kill_agent(world: World, fault: Fault, note: Note) -> Iterator[None]:
 
 @contextmanager
 def kill_decoder(world: World, fault: Fault, note: Note) -> Iterator[None]:
-    note.text = "struck" if world.agent.kill_decoder() else "missed: there was none"
+    deadline = time.monotonic() + AIM_S
+    while not (struck := world.agent.kill_decoder()) and time.monotonic() < deadline:  # it starts with the next file
+        time.sleep(0.05)
+    note.text = "struck" if struck else "missed: there was none"
     yield
 
 

@@ -13,6 +13,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from edge_agent.frames import content_hash
@@ -29,22 +30,33 @@ NOISY = range(7, 11)
 """Of each PERIOD samples, those taken with a noise that raises an alert."""
 QUIET_NOISE, LOUD_NOISE = 6.0, 30.0
 MANNERS = {
-    "renamed": 42, "at once": 20, "in pieces": 12, "appended": 4, "rewritten": 6, "renamed over": 5, "touched": 3, "deleted": 3, "bad": 5,
+    "renamed": 42, "at once": 20, "in pieces": 12, "appended": 4, "rewritten": 5, "rewritten slowly": 3, "renamed over": 5,
+    "touched": 3, "deleted": 3, "bad": 5,
 }  # fmt: skip
 """How often each way of writing is drawn."""
 BAD = (b"a protocol that somebody saved under the wrong name\n" * 40, b"")
 TORN = ("incomplete", "truncated", "empty")
 """What a file in mid-write may be called once it has rested for too long."""
+RESTS_S = 0.2
+"""A file that was left alone for so long may settle."""
 OLD_ENOUGH_S = 2.0
 """Files are ill-treated when they have been there for so long."""
 
 
-def picture(seed: int, noise: float) -> tuple[bytes, str]:
-    """A TIFF of a smooth texture with noise, and its content hash."""
-    pixels = frame(seed, noise=noise)
+def picture(seed: int, noise: float, *under: float) -> bytes:
+    """A TIFF of a smooth texture with noise; with `under` = bytes, seed, noise, only so many bytes of it and from there on another's."""
+    if under:
+        done, old_seed, old_noise = under
+        return picture(seed, noise)[: int(done)] + picture(int(old_seed), old_noise)[int(done) :]
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "TIFF")
-    return buffer.getvalue(), content_hash(pixels)
+    Image.fromarray(frame(int(seed), noise=noise)).save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def hash_of(content: bytes) -> str:
+    """The content hash of a TIFF that may be half one picture and half another."""
+    with Image.open(io.BytesIO(content)) as image:
+        return content_hash(np.asarray(image))
 
 
 class Microscope:
@@ -128,7 +140,7 @@ class Microscope:
 
     def _shoot(self) -> None:
         manner = self._rng.choices(list(MANNERS), list(MANNERS.values()))[0]
-        victim = self._victim() if manner in {"rewritten", "renamed over", "touched", "deleted"} else None
+        victim = self._victim() if manner in {"rewritten", "rewritten slowly", "renamed over", "touched", "deleted"} else None
         if manner == "touched" and victim:
             self._touch(victim)
         elif manner == "deleted" and victim:
@@ -147,12 +159,18 @@ class Microscope:
 
     def _write(self, shot: int, noise: float, path: str, manner: str) -> None:
         recipe = (self._seed * 1_000_000 + shot, noise)
-        content, pixels_hash = picture(*recipe)
+        content = picture(*recipe)
+        pixels_hash = hash_of(content)
         self._replaces(path)
         place = self.folder / path
         try:
             place.parent.mkdir(exist_ok=True)
             if manner in {"at once", "rewritten"}:
+                place.write_bytes(content)
+            elif manner == "rewritten slowly":
+                if place.exists():
+                    self._overwrite(path, self.truth.versions[path][-1].recipe, recipe, 0, time.monotonic())
+                    return
                 place.write_bytes(content)
             elif manner in {"in pieces", "appended"}:
                 pieces = self._rng.randint(3, 6)
@@ -182,12 +200,28 @@ class Microscope:
         else:
             whole()
 
-    def _no_room(self, path: str, content: bytes, pixels_hash: str, recipe: tuple[int, float]) -> None:
+    def _overwrite(self, path: str, old: tuple[float, ...], new: tuple[float, ...], done: int, last_s: float) -> None:
+        """Write the new content over the old one, which has its size, piece by piece; a mixture that rests for too long may be read."""
+        content = picture(*new)
+        if done and time.monotonic() - last_s > RESTS_S:
+            mixed = (*new, done, *old)
+            self.truth.add(path, hash_of(picture(*mixed)), OPTIONAL, mixed, last_s - self._began_s)
+        piece = content[done : done + len(content) // 4 + 1]
+        with (self.folder / path).open("r+b") as file:
+            file.seek(done)
+            file.write(piece)
+        done += len(piece)
+        if done < len(content):
+            self._later(0.05, partial(self._overwrite, path, old, new, done, time.monotonic()))
+        else:
+            self._whole(path, hash_of(content), new)
+
+    def _no_room(self, path: str, content: bytes, pixels_hash: str, recipe: tuple[float, ...]) -> None:
         """What is there of the file stays until there is room, as with instruments."""
         self.truth.excuse(path, *TORN)
         self._later(1.0, partial(self._again, path, content, pixels_hash, recipe))
 
-    def _again(self, path: str, content: bytes, pixels_hash: str, recipe: tuple[int, float]) -> None:
+    def _again(self, path: str, content: bytes, pixels_hash: str, recipe: tuple[float, ...]) -> None:
         try:
             (self.folder / path).parent.mkdir(exist_ok=True)
             (self.folder / path).write_bytes(content)
@@ -203,7 +237,7 @@ class Microscope:
                 version.fate = OPTIONAL
                 self.truth.excuse(path, "vanished", *TORN)
 
-    def _whole(self, path: str, pixels_hash: str, recipe: tuple[int, float]) -> Version:
+    def _whole(self, path: str, pixels_hash: str, recipe: tuple[float, ...]) -> Version:
         version = self.truth.add(path, pixels_hash, SCORED, recipe, time.monotonic() - self._began_s)
         self._later(OLD_ENOUGH_S, lambda: self._settled.append(path))
         return version

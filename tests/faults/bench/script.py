@@ -111,7 +111,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Step:
-    """Faults that may overlap, and whether to wait until the agent has recovered from them."""
+    """Faults that may overlap, and whether to wait for a well agent before them and after them."""
 
     number: int
     faults: tuple[Fault, ...]

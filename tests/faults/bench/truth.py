@@ -24,7 +24,7 @@ class Version:
         content_hash: SHA-256 of its pixels; "" for what is no image.
         fate: `scored`: it must be, once; `optional`: it was replaced, renamed or deleted before it had been read, so that it may be, once;
             `quarantined`: it must be, for one of the path's `excuses`.
-        recipe: seed and noise, from which it can be drawn again.
+        recipe: what `microscope.picture` draws it from again.
         at_s: when it was whole, seconds since the run began.
     """
 
@@ -32,7 +32,7 @@ class Version:
     number: int
     content_hash: str
     fate: str
-    recipe: tuple[int, float]
+    recipe: tuple[float, ...]
     at_s: float
 
 
@@ -43,7 +43,7 @@ class Truth:
     versions: dict[str, list[Version]] = field(default_factory=dict)
     excuses: dict[str, set[str]] = field(default_factory=dict)
 
-    def add(self, path: str, content_hash: str, fate: str, recipe: tuple[int, float], at_s: float) -> Version:
+    def add(self, path: str, content_hash: str, fate: str, recipe: tuple[float, ...], at_s: float) -> Version:
         """The path's next content."""
         known = self.versions.setdefault(path, [])
         known.append(Version(path, len(known), content_hash, fate, recipe, at_s))

@@ -36,7 +36,7 @@ def undisturbed(home: Path, models: Path, triton_url: str, truth: Truth, kept: K
         while place.exists():
             place = place.with_name(f"{place.stem}{MARK}.tif")
         place.parent.mkdir(exist_ok=True)
-        place.write_bytes(picture(*recipe)[0])
+        place.write_bytes(picture(*recipe))
         again[place.relative_to(images).as_posix()] = frame.path
         os.utime(place, ns=(10**18 + number * 10**6,) * 2)
     with agent:
