@@ -55,7 +55,8 @@ class OwnThread:
         while self._waiting:
             self._running += 1
             self._waiting.pop().start()
-        return await asyncio.wait_for(future, timeout_s)
+        async with asyncio.timeout(timeout_s):  # asyncio.wait_for would swallow a cancellation that meets the result
+            return await future
 
     def end(self) -> None:
         """Let the threads end after the calls that were made."""

@@ -95,7 +95,8 @@ class EvidenceKeeper:
                     log.warning("pictures of the evidence wait", reason=str(error))
                 waits_for = str(error)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._work.wait(), RETRY_S)
+                    async with asyncio.timeout(RETRY_S):
+                        await self._work.wait()
                 continue
             waits_for = ""
             if not self._work.is_set():

@@ -37,6 +37,8 @@ T = TypeVar("T")
 BATCH = 256
 GUARD_S = 1.0
 """How often the root and the observer are checked; also the pace of polling."""
+ANSWERS_WITHIN_S = 3.0
+"""A root that takes longer to be looked at hangs."""
 OBSERVER_START_S, OBSERVER_STOP_S = 30.0, 10.0
 """How long the operating system may take to begin and to end telling of files: a large tree takes seconds, a hanging drive for ever."""
 SHORTEST_RECHECK_S, LONGEST_RECHECK_S = 0.1, 1.0
@@ -82,6 +84,7 @@ class FolderWatcher:
         self._scan = FolderScan(str(settings.root), settings.stream, paths, known)
         self._settling = Settling(settings.settle_s)
         self._thread = OwnThread(f"watch-{settings.stream}")
+        self._guard_thread = OwnThread(f"guard-{settings.stream}")
         self._scan_thread = OwnThread(f"scan-{settings.stream}")
         self._native_thread = OwnThread(f"observe-{settings.stream}")
         self._hints = Hints(self._wake)
@@ -170,7 +173,7 @@ class FolderWatcher:
         """Keep the observer alive, and notice when the folder goes and comes back."""
         started = False
         while True:
-            present = await self._off(partial(self._looker.root_identity, self._stood))
+            present = await self._look_at_root()
             if present is None:
                 if self._root is not None or not started:
                     self._root = None
@@ -185,8 +188,20 @@ class FolderWatcher:
                 await self._start_native()
                 self._set_state(watching=True, reason=self._limitation)
                 self._scan_wanted.set()
+            elif not self._state.watching:  # it only hung
+                self._set_state(watching=True, reason=self._limitation)
             started = True
             await asyncio.sleep(GUARD_S)
+
+    async def _look_at_root(self) -> tuple[int, int] | None:
+        """What stands at the root's path; says so meanwhile when the drive hangs. In a thread of its own: looks at files may be slow."""
+        look = asyncio.ensure_future(self._guard_thread.call(partial(self._looker.root_identity, self._stood)))
+        try:
+            if not (await asyncio.wait([look], timeout=ANSWERS_WITHIN_S))[0]:
+                self._lost()
+            return await look
+        finally:
+            look.cancel()
 
     async def _start_native(self) -> None:
         if not self._native_allowed:
@@ -254,7 +269,8 @@ class FolderWatcher:
                 pace_s = min(pace_s, GUARD_S)
             wait_s = max(pace_s, self._scan.pause_s(only_scans=self._native is None))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._scan_wanted.wait(), wait_s)
+                async with asyncio.timeout(wait_s):  # asyncio.wait_for would swallow a cancellation that meets the event
+                    await self._scan_wanted.wait()
 
     async def _look_everywhere(self, *, full: bool) -> None:
         found = await self._scan_thread.call(lambda: self._scan.find_new(full=full))
@@ -294,7 +310,8 @@ class FolderWatcher:
             due_s = self._settling.next_due_s()
             wait_s = None if due_s is None else max(0.0, due_s - self._clock.monotonic_s())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._something.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._something.wait()
 
     async def _collect_hints(self) -> None:
         hints, scan = self._hints.collect()
@@ -365,5 +382,5 @@ class FolderWatcher:
 
     async def _close(self) -> None:
         await self._stop_native()
-        for thread in (self._thread, self._scan_thread, self._native_thread):
+        for thread in (self._thread, self._guard_thread, self._scan_thread, self._native_thread):
             thread.end()

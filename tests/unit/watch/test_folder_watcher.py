@@ -406,6 +406,25 @@ async def test_file_events_that_never_begin_do_not_keep_files_waiting(
     hanging.set()
 
 
+async def test_a_folder_that_hangs_is_told_of_and_watched_on_when_it_answers(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "GUARD_S", 0.02)
+    monkeypatch.setattr(folder, "ANSWERS_WITHIN_S", 0.1)
+    answers = threading.Event()
+    answers.set()
+    look = Looker.root_identity
+    monkeypatch.setattr(Looker, "root_identity", lambda self, *before: (answers.wait(20), look(self, *before))[1])
+    async with running(watcher(tmp_path, ledger)) as watching:
+        await until(lambda: watching.state.watching)
+        answers.clear()
+        await until(lambda: not watching.state.watching)
+        answers.set()
+        await until(lambda: watching.state.watching)
+        (tmp_path / "a.tif").write_bytes(b"1")
+        await ledger.until(lambda: ledger.paths == ["a.tif"])
+
+
 async def test_a_watcher_of_a_hanging_drive_keeps_no_process_alive(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys, time\nfrom pathlib import Path\n"
