@@ -168,6 +168,10 @@ class EventSink(Protocol):
         """Make `rows` durable, all or none; after SinkUnavailableError call `recover` before the next."""
         ...
 
+    async def check(self) -> None:
+        """Ask whether the sink is there while there is nothing to publish; raise SinkUnavailableError, then call `recover`."""
+        ...
+
     async def close(self) -> None:
         """Let go within a few seconds, whatever the peer does."""
         ...

@@ -53,6 +53,9 @@ class CommandSink:
         for row in rows:
             await self._thread.call(partial(self._run, structured(row, self._journal_id) + b"\n"))
 
+    async def check(self) -> None:
+        """A program is started by nothing but an alert."""
+
     async def close(self) -> None:
         """Kill the program if it is running."""
         self._closed = True

@@ -57,6 +57,10 @@ class GivingUp:
                     "an alert was not delivered and is given up", sink=self.name, id=row.event.id, reason=str(error)
                 )
 
+    async def check(self) -> None:
+        """As the inner sink."""
+        await self._sink.check()
+
     async def close(self) -> None:
         """As the inner sink."""
         await self._sink.close()

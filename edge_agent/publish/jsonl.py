@@ -59,6 +59,9 @@ class JsonLinesSink:
         """Append `rows` and fsync; after SinkUnavailableError nothing of them is there."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._publish, rows)
 
+    async def check(self) -> None:
+        """A folder that cannot be written shows at the next event; the journal, on the same disk, is looked after by itself."""
+
     async def close(self) -> None:
         """Close the file."""
         with contextlib.suppress(RuntimeError):  # closed before

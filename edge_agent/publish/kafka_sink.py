@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaProducer
-from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
+from kafka.errors import InvalidProducerEpochError, KafkaError, KafkaTimeoutError, ProducerFencedError
 
 from edge_agent.core.errors import ConfigurationError, JournalError, SinkUnavailableError
 from edge_agent.core.own_thread import OwnThread
@@ -33,6 +34,8 @@ CONNECT_PATIENCE_S = 90.0
 COMMIT_PATIENCE_S = 30.0
 """When a call into kafka-python is given up and its thread left to itself."""
 CLOSE_PATIENCE_S = 2.0
+CHECK_PATIENCE_S = 2.0
+"""How long a broker may take to say who leads what."""
 
 
 class KafkaSink:
@@ -98,6 +101,13 @@ class KafkaSink:
             raise self._unavailable("is not connected")
         await self._call(lambda: self._transact(producer, journal_id, rows), COMMIT_PATIENCE_S)
         self._existing = (self._existing or frozenset()) | {self._settings.topics.cursors}
+
+    async def check(self) -> None:
+        """Have the broker say who leads what: a connection alone proves nothing of one that hangs."""
+        producer = self._producer
+        if producer is None:
+            raise self._unavailable("is not connected")
+        await self._call(lambda: _ask(producer), COMMIT_PATIENCE_S)
 
     async def close(self) -> None:
         """Abort what is open and let go; a broker that does not answer is not waited for."""
@@ -165,6 +175,18 @@ class KafkaSink:
         for future in sent:  # a commit does not tell of records that were lost
             future.get(timeout=max(0.0, deadline - time.monotonic()))
         producer.commit_transaction()
+
+
+def _ask(producer: Any) -> None:
+    """Fetch the cluster's metadata anew, which kafka-python offers under no public name; raises KafkaError."""
+    answered = threading.Event()
+    future = producer._metadata.request_update()  # noqa: SLF001 - see above
+    future.add_both(lambda _: answered.set())
+    producer._sender.wakeup()  # noqa: SLF001 - as above
+    if not answered.wait(CHECK_PATIENCE_S):
+        raise KafkaTimeoutError(f"no answer for {CHECK_PATIENCE_S:g} s")
+    if future.failed():
+        raise future.exception
 
 
 def _close(producer: Any) -> None:

@@ -25,6 +25,8 @@ ROWS = 500
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 1.0
 """Pauses between tries double up to this one: a sink that is back is used within 2 s."""
+CHECK_EVERY_S = 2.0
+"""With nothing to publish the sink is asked this often whether it is there."""
 SILENT_S = 3.0
 """A sink that was asked and says nothing for so long counts as away, whatever time a try may take in the end."""
 
@@ -103,15 +105,26 @@ class Publisher:
             try:
                 while await self._step():
                     wait_s = FIRST_WAIT_S
+                wait_s = FIRST_WAIT_S
+                if not self._work.is_set():
+                    self._empty.set()
+                await self._rest()
             except (SinkUnavailableError, JournalFullError) as error:
                 self._failed(error)
                 await asyncio.sleep(wait_s)
                 wait_s = min(self._longest_wait_s, 2 * wait_s)
-                continue
-            wait_s = FIRST_WAIT_S
-            if not self._work.is_set():
-                self._empty.set()
-            await self._work.wait()
+
+    async def _rest(self) -> None:
+        """Wait for something to publish; a sink that is lost meanwhile is told of before an event has to wait for it."""
+        while not self._work.is_set():
+            try:
+                async with asyncio.timeout(CHECK_EVERY_S):
+                    await self._work.wait()
+            except TimeoutError:
+                self._recovered = False  # should it fail, only a recovery proves that the sink is back
+                with self._asked():
+                    await self._sink.check()
+                self._recovered = True
 
     async def drained(self) -> None:
         """Wait until everything that was committed has been acknowledged; needs `run` to run."""

@@ -62,6 +62,9 @@ class WebhookSink:
                 self._thread = OwnThread("webhook")
                 raise self._unavailable(f"has not answered for {2 * self._timeout_s:g} s") from None
 
+    async def check(self) -> None:
+        """A receiver is asked by nothing but an alert."""
+
     async def close(self) -> None:
         """Let the thread end; a request under way is not waited for."""
         self._thread.end()

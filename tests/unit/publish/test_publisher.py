@@ -13,6 +13,7 @@ from edge_agent.core.errors import JournalError, JournalFullError, SinkUnavailab
 from edge_agent.core.event import Event, OutboxRow
 from edge_agent.core.telemetry import Telemetry
 from edge_agent.publish import Publisher, publisher
+from tests.watched import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -74,6 +75,11 @@ class FlakySink:
         if moment:
             self.recovered = False
             raise SinkUnavailableError("sink", f"failed {moment}", "wait")
+
+    async def check(self) -> None:
+        if self._next("idle"):
+            self.recovered = False
+            raise SinkUnavailableError("sink", "went while nothing was told", "wait")
 
     async def close(self) -> None:
         pass
@@ -208,3 +214,19 @@ async def test_finish_sends_what_is_left_or_says_that_it_cannot() -> None:
         await made.finish()
     await made.finish()
     assert sink.durable == [1, 2, 3]
+
+
+async def test_a_sink_that_goes_while_nothing_is_told_is_missed_and_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "CHECK_EVERY_S", 0.01)
+    outbox, sink, heard = MemoryOutbox(1), FlakySink("idle", "recover", "recover"), Heard()
+    async with running(outbox, sink, heard) as made:
+        await asyncio.wait_for(made.drained(), 5)
+        await heard.another_failure()
+        assert "went while nothing was told" in made.state.reason
+        await until(lambda: made.state.ok)
+        assert heard.failures == ["unavailable"] * 3
+        assert sink.recovered, "nothing but a recovery proves that it is back"
+        outbox.add(1)
+        made.wake()
+        await asyncio.wait_for(made.drained(), 5)
+    assert sink.durable == [1, 2]
