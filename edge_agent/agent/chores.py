@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,6 +30,10 @@ RETRY_EVERY_S = 1.0
 """Time between canaries while the model is not believed."""
 OUTBOX_EVERY_S = 5.0
 """Time between looks at the outbox for the metrics."""
+ROOM_EVERY_S = 2.0
+"""Time between looks at the room that the journal's disk has left."""
+LEAST_ROOM = 4 << 20
+"""Bytes: what SQLite's log usually takes."""
 PRUNE_EVERY_S = 3600.0
 """Time between removals of results older than the retention."""
 FORGET_EVERY_S = 86400.0
@@ -125,6 +130,20 @@ class Chores:
             events, oldest_ns = await self._parts.journal.outbox_backlog()
             self._parts.metrics.outbox(events, None if oldest_ns is None else oldest_ns / 1e9)
             await asyncio.sleep(OUTBOX_EVERY_S)
+
+    async def look_for_room(self) -> None:
+        """Tell of a disk that is all but full before a frame has to wait, and try the journal on it."""
+        place = self._settings.agent.place
+        while True:
+            try:
+                free = shutil.disk_usage(place).free
+            except OSError as error:
+                self._parts.health.disk = f"the disk that holds {place} does not answer ({error.strerror or error})"
+            else:
+                self._parts.health.disk = "" if free >= LEAST_ROOM else f"{free / 1e6:.1f} MB are left on the disk that holds {place}"
+                if free < LEAST_ROOM:
+                    await self._parts.pipeline.insist(self._parts.journal.try_to_write)
+            await asyncio.sleep(ROOM_EVERY_S)
 
     async def prune(self) -> None:
         """Remove results older than the retention."""

@@ -25,6 +25,7 @@ class Health:
 
     Attributes:
         models: for each model, why it is not believed at present, "" when it is.
+        disk: why the journal's disk is a worry, "" while it is none.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Health:
         self._predictors = predictors
         self._lines = lines
         self._told = told
+        self.disk = ""
         self.models = dict.fromkeys(predictors, "it has not been asked yet")
 
     def parts(self) -> dict[str, PartState]:
@@ -63,7 +65,7 @@ class Health:
                 parts[f"predictions of {line.name}"] = PartState("ok", f"held by {line.desk.hold.who}: {line.desk.hold.why}")
         for name, reason in self._pipeline.waiting_for.items():
             parts[name] = PartState("unready", reason)
-        parts.setdefault("journal", PartState("ok"))
+        parts.setdefault("journal", PartState("degraded" if self.disk else "ok", self.disk))
         parts["events"] = PartState("ok" if self._publisher.state.ok else "degraded", self._publisher.state.reason)
         for told in self._told:
             parts[f"alerts by {told.name}"] = PartState("ok" if told.publisher.state.ok else "degraded", told.publisher.state.reason)

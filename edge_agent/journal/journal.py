@@ -233,6 +233,10 @@ class Journal:
 
     # Housekeeping
 
+    async def try_to_write(self) -> None:
+        """Write what is there already; raises JournalFullError where there is no room even for that."""
+        await self._write(lambda connection: connection.execute("UPDATE journal SET published_up_to = published_up_to"))
+
     async def prune(self, before_ns: int) -> int:
         """Forget results and acknowledged events older than `before_ns`, a few at a time; returns how many rows went.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +15,10 @@ from edge_agent.agent import chores as chores_of
 from edge_agent.agent.chores import Chores
 from edge_agent.core.clock import SystemClock
 from edge_agent.observe import Metrics
+from tests.watched import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def predictor(*, stale: set[int] = frozenset(), missing: set[int] = frozenset(), said: str = "") -> Any:
@@ -84,3 +89,32 @@ async def test_a_model_that_answers_nobody_is_asked_at_once_and_one_that_answers
             asked -= 1
     task.cancel()
     assert asked == 0
+
+
+async def test_a_disk_that_is_all_but_full_is_told_of_and_the_journal_tried_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = asyncio.Event()
+
+    async def insist(write: Any) -> None:
+        await write()
+
+    async def try_to_write() -> None:
+        tried.set()
+
+    nothing: Any = None
+    free = [1 << 30]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    monkeypatch.setattr(chores_of, "ROOM_EVERY_S", 0.001)
+    health = SimpleNamespace(disk="")
+    parts: Any = SimpleNamespace(health=health, pipeline=SimpleNamespace(insist=insist), journal=SimpleNamespace(try_to_write=try_to_write))
+    settings: Any = SimpleNamespace(agent=SimpleNamespace(place=tmp_path))
+    task = asyncio.create_task(Chores(settings, parts, nothing).look_for_room())
+    await asyncio.sleep(0.02)
+    assert (health.disk, tried.is_set()) == ("", False)
+    free[0] = 1_234_567
+    await asyncio.wait_for(tried.wait(), 5)
+    assert health.disk == f"1.2 MB are left on the disk that holds {tmp_path}"
+    free[0] = 1 << 30
+    await until(lambda: not health.disk)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

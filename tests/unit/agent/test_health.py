@@ -63,3 +63,11 @@ def test_a_stream_whose_frames_are_not_judged_degrades_with_reason_and_way_out()
     assert reason.startswith(
         "drift of sem: 32 of the last 32 frames were not judged: lot nylon was never calibrated; `edge-agent calibrate`"
     )
+
+
+def test_a_disk_that_is_all_but_full_degrades_and_a_journal_without_room_is_unready() -> None:
+    made = health()
+    made.disk = "1.2 MB are left"
+    assert made.parts()["journal"] == PartState("degraded", "1.2 MB are left")
+    made._pipeline.waiting_for["journal"] = "no room to write"
+    assert made.parts()["journal"] == PartState("unready", "no room to write")

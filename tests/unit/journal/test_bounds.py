@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import JournalError
 from edge_agent.core.event import Event
 from edge_agent.core.frame import FileIdentity, SettledFile, SettleOutcome
 from edge_agent.journal import FIRST, Commit, FinishedFile, FrameRecord, Journal, Outcome, absence, retention, schema
@@ -175,3 +176,13 @@ async def test_known_files_are_walked_through_in_portions(journal: Journal) -> N
         found += [path for _, path in portion]
         after = portion[-1][0]
     assert sorted(found) == sorted(paths)
+
+
+async def test_a_try_to_write_changes_nothing_and_meets_a_journal_that_takes_none(journal: Journal) -> None:
+    await fill(journal, 10)
+    before = await journal.last_seq(), await journal.unsent(10)
+    await journal.try_to_write()
+    assert (await journal.last_seq(), await journal.unsent(10)) == before
+    await journal._read(lambda connection: connection.execute("PRAGMA query_only = 1"))
+    with pytest.raises(JournalError):
+        await journal.try_to_write()
