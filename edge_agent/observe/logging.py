@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 import structlog
 
+from edge_agent.observe.flood import Flood
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,6 +59,7 @@ def configure_logging(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending]
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(Flood())
     handler.setFormatter(_Blanking(formatter, tuple(filter(None, secrets))))
     root = logging.getLogger()
     root.handlers[:] = [handler]
