@@ -224,3 +224,50 @@ def xrdml(
 {body}</xrdMeasurement>
 </xrdMeasurements>
 """.encode()
+
+
+def patterns(count: int = 6, height: int = 40, width: int = 36, dtype: str = "u1") -> Any:
+    """Shape (count, height, width), no two alike."""
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (count, height, width)).astype(dtype)
+
+
+def up(values: Any, version: int = 1, columns: int = 0, rows: int = 0, *, hexagonal: bool = False, step: float = 1.5) -> bytes:
+    scan = b"" if version < 3 else struct.pack("<BIIBdd", 0, columns, rows, hexagonal, step, 2 * step)
+    return struct.pack("<4i", version, values.shape[2], values.shape[1], 16 + len(scan)) + scan + values.tobytes()
+
+
+def ebsp(values: Any, version: int = 2, *, missing: tuple[int, ...] = (), compressed: tuple[int, ...] = (), step: float = 1.5) -> bytes:
+    """Stored from the last to the first; three columns."""
+    head = b"" if version == 0 else struct.pack("<q", -version) + bytes(version >= 4)
+    begins, table, stored = len(head) + 8 * len(values), [0] * len(values), b""
+    for place in reversed(range(len(values))):
+        if place in missing:
+            continue
+        table[place] = begins + len(stored)
+        stored += struct.pack("<4i", place in compressed, *values.shape[1:], values[place].nbytes) + values[place].tobytes()
+        if version:
+            stored += struct.pack("<?d?d", True, place % 3 * step, True, place // 3 * step)
+    return head + struct.pack(f"<{len(table)}q", *table) + stored
+
+
+NORDIF_SETTINGS = """[NORDIF]\t\t
+Software version\t3.1.2\t
+[Microscope]\t\t
+Manufacturer\tHitachi\t
+Model\tSU-6600\t
+Magnification\t200\t#
+Accelerating voltage\t20\tkV
+Working distance\t24.7\tmm
+[Electron image]\t\t
+Resolution\t1000x1000\tpx
+[EBSD detector]\t\t
+Model\tUF1100\t
+[Acquisition settings]\t\t
+Resolution\t36x40\tpx
+Exposure time\t3500\t\xb5s
+[Specimen]\t\t
+Name\tNi\t
+[Area]\t\t
+Step size\t1.500\t\xb5m
+Number of samples\t2x3\t#
+"""

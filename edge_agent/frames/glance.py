@@ -24,6 +24,12 @@ class Glance(io.RawIOBase):
         self._file = file
         self._left = most_bytes
 
+    @property
+    def name(self) -> str:
+        """The file's, beside which a format without a header has its settings; "" where it has none."""
+        name = getattr(self._file, "name", "")
+        return name if isinstance(name, str) else ""
+
     def readable(self) -> bool:
         """It is."""
         return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from edge_agent.frames.readers.cbf import CBF
 from edge_agent.frames.readers.compressed import compressed
 from edge_agent.frames.readers.dm import DM
+from edge_agent.frames.readers.ebsd import EBSP, NORDIF, UP1, UP2
 from edge_agent.frames.readers.edf import EDF
 from edge_agent.frames.readers.mrc import MRC
 from edge_agent.frames.readers.picture import BMP, JPEG, PNG
@@ -35,5 +36,9 @@ BUILT_IN: tuple[Reader, ...] = (
     MRC,
     SER,
     DM,
+    UP1,
+    UP2,
+    EBSP,
+    NORDIF,
 )
 """In the order in which they are asked: formats with a signature first."""
