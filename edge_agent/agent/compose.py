@@ -66,6 +66,14 @@ def find_served_model(settings: Settings, stream: StreamSettings) -> ServedModel
     return ServedModel(folder, manifest, _calibration(stream, folder, manifest), _referral(stream, manifest))
 
 
+def lots_not_calibrated(model: ServedModel) -> tuple[str, ...]:
+    """Lots that the model answers with and its calibration lacks, at whatever settings: frames taken for them are not judged."""
+    if model.calibration is None:
+        return model.manifest.lots
+    held = set(model.calibration.lots).union(*model.calibration.strata.values())
+    return tuple(lot for lot in model.manifest.lots if lot not in held)
+
+
 def _calibration(stream: StreamSettings, folder: Path, manifest: Manifest) -> Calibration | None:
     """The stream's own calibration, else the model's; raises ModelError for one that was made with another graph or ensemble."""
     path = stream.model.calibration

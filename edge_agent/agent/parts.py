@@ -9,6 +9,7 @@ from edge_agent import __version__
 from edge_agent.agent.alerting import alert_sinks, tell_of_alerts
 from edge_agent.agent.compose import Predictors, find_served_model, make_line, make_reader, make_sink, make_watcher
 from edge_agent.agent.health import Health
+from edge_agent.agent.presence import leave_card, take_card
 from edge_agent.agent.stands import stands_by
 from edge_agent.evidence import EvidenceKeeper, Source
 from edge_agent.journal import Journal
@@ -111,6 +112,8 @@ async def assemble(
     server = HealthServer(settings.http, metrics, health.parts, watchdog)
     await server.start()
     release.push_async_callback(server.close)
+    leave_card(settings.agent.place, server.url, clock.now_ns())
+    release.callback(take_card, settings.agent.place)
     for watcher in watchers:
         await watcher.prepare()
     return Parts(journal, publisher, told, evidence, predictors, tuple(lines), pipeline, watchers, metrics, watchdog, health, server)

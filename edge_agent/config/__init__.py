@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.config.duration import Duration
-from edge_agent.config.load import find_configuration, load_settings, resolve_paths
+from edge_agent.config.load import PREFIX, find_configuration, load_settings, resolve_paths
 from edge_agent.config.minimal import minimal_configuration
 from edge_agent.config.secret_files import read_secret, with_secrets
 from edge_agent.config.settings import (
@@ -21,6 +21,7 @@ from edge_agent.config.settings import (
 )
 
 __all__ = [
+    "PREFIX",
     "AgentSettings",
     "AlertSettings",
     "DriftSettings",

@@ -8,8 +8,9 @@ from edge_agent.journal.alerts import AlertOutbox
 from edge_agent.journal.commit import Commit, FinishedFile, FrameRecord, Outcome
 from edge_agent.journal.episodes import ScoredFrame
 from edge_agent.journal.journal import Journal
-from edge_agent.journal.lock import holder
+from edge_agent.journal.lock import holder, running
 from edge_agent.journal.operation import Baseline, Execution, Hold, Standing, Word
+from edge_agent.journal.place import network_file_system
 from edge_agent.journal.view import JournalStatus, JournalView, StreamStatus
 
 __all__ = [
@@ -31,5 +32,7 @@ __all__ = [
     "StreamStatus",
     "Word",
     "holder",
+    "network_file_system",
     "operation",
+    "running",
 ]

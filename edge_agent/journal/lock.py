@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -22,14 +23,24 @@ if sys.platform == "win32":
 
     def _take(descriptor: int) -> None:
         os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)  # who finds it taken reads the number there
 
+    _touch = _take
 else:
     import fcntl
 
     def _take(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _touch(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+TRIES, PAUSE_S = 4, 0.05
+"""A lock that is taken is tried again: `running` may just have touched it."""
 
 
 def holder(state_dir: Path) -> int | None:
@@ -42,6 +53,27 @@ def holder(state_dir: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return process if psutil.pid_exists(process) else None
+
+
+def running(state_dir: Path) -> int | None:
+    """The process that holds the lock in `state_dir` at this moment, or None.
+
+    It touches the lock, so that a number which is by now another program's, as after a restart of the machine, deceives nobody.
+    """
+    process = holder(state_dir)
+    if process is None:
+        return None
+    try:
+        descriptor = os.open(state_dir.expanduser() / "lock", os.O_RDONLY)
+    except OSError:  # not ours to look at: the number has to do
+        return process
+    try:
+        _touch(descriptor)
+    except OSError:
+        return process
+    finally:
+        os.close(descriptor)
+    return None
 
 
 class StateLock:
@@ -58,7 +90,7 @@ class StateLock:
                 "give this user the right to write in that folder, or set [agent] state_dir to one that it may write",
             ) from error
         try:
-            _take(self._descriptor)
+            self._take()
         except OSError as error:
             holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._descriptor)
@@ -71,6 +103,17 @@ class StateLock:
         # A full disk must not keep the agent from starting: the lock holds without the number too.
         with contextlib.suppress(OSError):
             os.write(self._descriptor, str(os.getpid()).encode("ascii"))
+
+    def _take(self) -> None:
+        for last in (*[False] * (TRIES - 1), True):
+            try:
+                _take(self._descriptor)
+            except OSError:
+                if last:
+                    raise
+                time.sleep(PAUSE_S)
+            else:
+                return
 
     def close(self) -> None:
         """Let another agent in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.observe.asking import get
 from edge_agent.observe.http import AddressTakenError, HealthServer, bind
 from edge_agent.observe.logging import configure_logging
 from edge_agent.observe.metrics import Metrics
@@ -17,5 +18,6 @@ __all__ = [
     "Watchdog",
     "bind",
     "configure_logging",
+    "get",
     "overall",
 ]

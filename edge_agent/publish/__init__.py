@@ -10,6 +10,7 @@ from edge_agent.publish.frames import Origin, frame_companion, frame_quarantined
 from edge_agent.publish.jsonl import JsonLinesSink
 from edge_agent.publish.kafka_sink import KafkaSettings, KafkaSink
 from edge_agent.publish.kafka_topics import existing_topics
+from edge_agent.publish.kafka_trial import try_transaction
 from edge_agent.publish.operators import baseline_changed, hold_changed
 from edge_agent.publish.publisher import Publisher, PublisherState
 from edge_agent.publish.webhook import WebhookSink, shown_address
@@ -42,4 +43,5 @@ __all__ = [
     "frame_scored",
     "hold_changed",
     "shown_address",
+    "try_transaction",
 ]

@@ -177,7 +177,7 @@ def test_doctor_names_all_that_is_wrong(tmp_path: Path, models: Path) -> None:
     agent.config.write_text(agent.config.read_text() + '[kafka]\nbootstrap_servers = "127.0.0.1:1"\n')
     bad = edge_agent("doctor", "--config", agent.config)
     assert bad.returncode == 1
-    assert [line.split(":")[0] for line in bad.stdout.splitlines() if line.startswith("BAD")] == ["BAD   stream sem", "BAD   events"]
+    assert [line.split(":")[0] for line in bad.stdout.splitlines() if line.startswith("MEND")] == ["MEND  stream sem", "MEND  events"]
 
 
 def test_init_writes_a_configuration_that_doctor_likes(tmp_path: Path) -> None:

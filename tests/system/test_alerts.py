@@ -147,14 +147,15 @@ def test_doctor_tries_where_alerts_go(tmp_path: Path, mapping: Path, receiver: W
     agent = AgentProcess(
         tmp_path / "home", tmp_path / "images", model_dirs=mapping, tables=f'[alert]\nwebhook = "{receiver.url}"\ncommand = {command}'
     )
+    agent.config.chmod(0o600)  # an address with a token in it
     good = edge_agent("doctor", "--config", agent.config)
     assert good.returncode == 0, good.stdout + good.stderr
-    assert "good  alerts: command and webhook took a test event" in good.stdout
+    assert "fine  alerts: command and webhook took a test event" in good.stdout
     assert receiver.types() == ["test"]
     receiver.always = 403
     bad = edge_agent("doctor", "--config", agent.config)
     assert bad.returncode == 1
-    assert "BAD   alerts: the webhook at http://127.0.0.1" in bad.stdout
+    assert "MEND  alerts: the webhook at http://127.0.0.1" in bad.stdout
     assert "answered 403" in bad.stdout
     assert "s3cret" not in bad.stdout + bad.stderr
 

@@ -59,7 +59,7 @@ async def test_doctor_is_not_content_with_a_port_that_is_open(tmp_path: Path) ->
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        findings = await examine(settings(tmp_path, {"bootstrap_servers": f"127.0.0.1:{port}"}))
+        findings = await examine(settings(tmp_path, {"bootstrap_servers": f"127.0.0.1:{port}"}), tmp_path / "edge-agent.toml")
     (events,) = [finding for finding in findings if finding.part == "events"]
     assert not events.good
     assert f"127.0.0.1:{port}" in events.said
