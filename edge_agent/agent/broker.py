@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_agent.config import read_secret
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.publish import KafkaSettings as SinkSettings
+from edge_agent.publish.kafka_token import LONGEST_BYTES, Client, EndpointToken, FileToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +34,28 @@ def broker_settings(settings: Settings) -> SinkSettings | None:
         sasl_mechanism=kafka.sasl_mechanism,
         sasl_username=kafka.sasl_username,
         sasl_password=password,
+        token=_token(kafka),
         ssl_ca_file=kafka.ssl_ca_file,
         ssl_certificate_file=kafka.ssl_certificate_file,
         ssl_key_file=kafka.ssl_key_file,
         replication_factor=kafka.replication_factor,
         topics=kafka.topics,
     )
+
+
+def _token(kafka: KafkaSettings) -> FileToken | EndpointToken | None:
+    if kafka.oauth_token_file is not None:
+        read_secret("[kafka] oauth_token_file", kafka.oauth_token_file, LONGEST_BYTES)  # one that is not there is a wrong setting now
+        return FileToken(kafka.oauth_token_file)
+    if kafka.oauth_token_url is None or kafka.oauth_client_id is None:
+        return None
+    secret = kafka.oauth_client_secret.get_secret_value() if kafka.oauth_client_secret else ""
+    if kafka.oauth_client_secret_file is not None:
+        secret = read_secret("[kafka] oauth_client_secret_file", kafka.oauth_client_secret_file)
+    if (authorities := kafka.oauth_ca_file) is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _try_file("oauth_ca_file", authorities, lambda: context.load_verify_locations(authorities))
+    return EndpointToken(Client(kafka.oauth_token_url, kafka.oauth_client_id, secret, kafka.oauth_scope, authorities))
 
 
 def _check_certificates(kafka: KafkaSettings) -> None:

@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from edge_agent.config.duration import Duration
+from edge_agent.core.address import LOOPBACK, is_https_or_local
 from edge_agent.core.formats import FRAME_PATTERNS
 from edge_agent.core.naming import NameRule
 from edge_agent.core.shift import Shift
@@ -174,7 +175,7 @@ class KafkaSettings(Section):
     """host:port of one or more brokers."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the broker is spoken to."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     """How the agent proves who it is, with a SASL protocol."""
     sasl_username: str | None = None
     """The name it does so under."""
@@ -182,6 +183,20 @@ class KafkaSettings(Section):
     """Better in sasl_password_file or EDGE_AGENT__KAFKA__SASL_PASSWORD."""
     sasl_password_file: Path | None = None
     """A file that holds the password and nothing else."""
+    oauth_token_file: Path | None = None
+    """With OAUTHBEARER: a file that holds the token, kept fresh by others; read again for every connection."""
+    oauth_token_url: str | None = None
+    """With OAUTHBEARER, instead of the file: the authorization server's token endpoint, https, which is asked by client credentials."""
+    oauth_client_id: str | None = None
+    """The name that the authorization server knows this agent by."""
+    oauth_client_secret: SecretStr | None = None
+    """Better in oauth_client_secret_file or EDGE_AGENT__KAFKA__OAUTH_CLIENT_SECRET."""
+    oauth_client_secret_file: Path | None = None
+    """A file that holds the client's secret and nothing else."""
+    oauth_scope: str | None = None
+    """What is asked for; the server's default when absent."""
+    oauth_ca_file: Path | None = None
+    """Certificates that vouch for the token endpoint, PEM; the system's when absent."""
     ssl_ca_file: Path | None = None
     """Certificates that vouch for the broker, PEM; the system's when absent."""
     ssl_certificate_file: Path | None = None
@@ -210,20 +225,30 @@ class KafkaSettings(Section):
 
     @model_validator(mode="after")
     def _sasl_is_whole(self) -> KafkaSettings:
+        if self.sasl_mechanism == "OAUTHBEARER":
+            self._check_oauth()
+            return self
         if self.security_protocol.startswith("SASL"):
             password = self.sasl_password or self.sasl_password_file
-            missing = [
-                name
-                for name, given in {
-                    "sasl_mechanism": self.sasl_mechanism,
-                    "sasl_username": self.sasl_username,
-                    "sasl_password_file": password,
-                }.items()
-                if not given
-            ]
-            if missing:
+            needed = {"sasl_mechanism": self.sasl_mechanism, "sasl_username": self.sasl_username, "sasl_password_file": password}
+            if missing := [name for name, given in needed.items() if not given]:
                 raise ValueError(f"security_protocol = '{self.security_protocol}' needs {' and '.join(missing)}")
         return self
+
+    def _check_oauth(self) -> None:
+        if self.security_protocol != "SASL_SSL":  # whoever reads the token may use it
+            raise ValueError("sasl_mechanism = 'OAUTHBEARER' needs security_protocol = 'SASL_SSL'")
+        if bool(self.oauth_token_file) == bool(self.oauth_token_url):
+            raise ValueError("sasl_mechanism = 'OAUTHBEARER' needs either oauth_token_file or oauth_token_url")
+        if self.oauth_token_url is not None:
+            if not is_https_or_local(self.oauth_token_url):
+                raise ValueError("oauth_token_url is no https:// address without a password in it, nor http:// on this machine")
+            needed = {
+                "oauth_client_id": self.oauth_client_id,
+                "oauth_client_secret_file": self.oauth_client_secret or self.oauth_client_secret_file,
+            }
+            if missing := [name for name, given in needed.items() if not given]:
+                raise ValueError(f"oauth_token_url needs {' and '.join(missing)}")
 
 
 class AlertSettings(Section):
@@ -293,7 +318,7 @@ class HttpSettings(Section):
         if bool(self.tls_certificate_file) != bool(self.tls_key_file):
             raise ValueError("TLS needs both tls_certificate_file and tls_key_file")
         guarded = self.tls_certificate_file or self.token or self.token_file
-        if self.host not in {"127.0.0.1", "::1", "localhost"} and not guarded:
+        if self.host not in LOOPBACK and not guarded:
             raise ValueError(f"listen = {self.listen!r} is open to the network: set token_file, or tls_certificate_file and tls_key_file")
         return self
 
@@ -329,5 +354,7 @@ class Settings(Section):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Secret values of this configuration, so that a log can blank them."""
-        held = [self.http.token, self.kafka.sasl_password if self.kafka else None, self.alert.webhook]
+        held = [self.http.token, self.alert.webhook]
+        if self.kafka is not None:
+            held += [self.kafka.sasl_password, self.kafka.oauth_client_secret]
         return tuple(secret.get_secret_value() for secret in held if secret is not None)

@@ -10,6 +10,11 @@ from edge_agent.config import TopicSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_agent.publish.kafka_token import EndpointToken, FileToken
+
+BOOTSTRAP_PATIENCE_MS = 5_000
+"""How long a client tries to reach the first broker."""
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
@@ -21,6 +26,7 @@ class KafkaSettings:
         topics: topic names.
         security_protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
         sasl_mechanism, sasl_username, sasl_password: with a SASL protocol.
+        token: where the token comes from, with OAUTHBEARER.
         ssl_ca_file, ssl_certificate_file, ssl_key_file: PEM files; the system's authorities when absent.
         partitions, replication_factor: for topics that have to be created.
         transaction_timeout_ms: after which the broker aborts a transaction its producer has left.
@@ -33,6 +39,7 @@ class KafkaSettings:
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: str | None = field(default=None, repr=False)
+    token: FileToken | EndpointToken | None = None
     ssl_ca_file: Path | None = None
     ssl_certificate_file: Path | None = None
     ssl_key_file: Path | None = None
@@ -57,6 +64,7 @@ class KafkaSettings:
             return None if path is None else str(path)
 
         return {
+            **({} if self.token is None else {"sasl_oauth_token_provider": self.token}),
             "bootstrap_servers": list(self.bootstrap_servers),
             "client_id": f"edge-agent.{self.agent}.{role}",
             "security_protocol": self.security_protocol,
@@ -66,7 +74,7 @@ class KafkaSettings:
             "ssl_cafile": name(self.ssl_ca_file),
             "ssl_certfile": name(self.ssl_certificate_file),
             "ssl_keyfile": name(self.ssl_key_file),
-            "bootstrap_timeout_ms": 5_000,
+            "bootstrap_timeout_ms": BOOTSTRAP_PATIENCE_MS,
             "request_timeout_ms": 5_000,
             "reconnect_backoff_max_ms": 1_000,
             "retry_backoff_ms": 5,

@@ -17,6 +17,7 @@ from edge_agent.publish.kafka_clients import connect
 from edge_agent.publish.kafka_cursor import Cursor, read_cursor
 from edge_agent.publish.kafka_settings import KafkaSettings
 from edge_agent.publish.kafka_topics import create_missing
+from edge_agent.publish.kafka_trouble import explain, reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,6 +139,15 @@ class KafkaSink:
     def _connect(self, old_producer: Any) -> tuple[Any, Cursor | None]:
         if old_producer is not None:
             _close(old_producer)
+        try:
+            return self._connected()
+        except KafkaError as error:
+            if isinstance(error, (ProducerFencedError, InvalidProducerEpochError)):
+                raise
+            raise explain(self._settings, error) from error
+
+    def _connected(self) -> tuple[Any, Cursor | None]:
+        reach(self._settings)
         if self._existing is None:
             self._existing = create_missing(self._settings)
         producer = connect(

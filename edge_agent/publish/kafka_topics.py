@@ -9,8 +9,8 @@ import structlog
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from edge_agent.core.errors import SinkUnavailableError
 from edge_agent.publish.kafka_clients import connect
+from edge_agent.publish.kafka_trouble import explain, reach
 
 if TYPE_CHECKING:
     from edge_agent.publish.kafka_settings import KafkaSettings
@@ -36,15 +36,12 @@ def wanted_topics(settings: KafkaSettings) -> dict[str, dict[str, Any]]:
 
 def existing_topics(settings: KafkaSettings) -> frozenset[str]:
     """The names of the topics that the broker shows us; raises SinkUnavailableError where it does not answer as configured."""
+    reach(settings)
     try:
         with closing(connect(KafkaAdminClient, **settings.connection("admin"))) as admin:
             return frozenset(admin.list_topics())
     except KafkaError as error:
-        raise SinkUnavailableError(
-            f"Kafka at {settings.address}",
-            f"does not answer {settings.security_protocol} as configured ({' '.join(str(error).split())})",
-            "start the broker, or correct [kafka]",
-        ) from error
+        raise explain(settings, error) from error
 
 
 def create_missing(settings: KafkaSettings) -> frozenset[str]:

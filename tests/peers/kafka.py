@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 PEER = Path(os.environ.get("EDGE_AGENT_PEERS", Path.home() / ".cache" / "edge-agent-peers")) / "kafka"
@@ -23,10 +24,10 @@ PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={data}
 num.partitions=1
 offsets.topic.num.partitions=1
@@ -67,12 +68,31 @@ class Record:
 
 
 class KafkaBroker:
-    """A broker whose ports and data stay the same over restarts."""
+    """A broker whose ports and data stay the same over restarts.
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
+    Args:
+        folder: for its data and its log.
+        extra: more properties.
+        listeners: security protocol and port of further listeners by name, reached as localhost.
+        scram: passwords by user, for SCRAM-SHA-256 and SCRAM-SHA-512.
+        java: options of the Java machine.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        extra: str = "",
+        *,
+        listeners: Mapping[str, tuple[str, int]] | None = None,
+        scram: Mapping[str, str] | None = None,
+        java: tuple[str, ...] = (),
+    ) -> None:
         self.folder = folder
         self.port, self.controller_port = free_port(), free_port()
         self._extra = extra
+        self._listeners = dict(listeners or {})
+        self._scram = dict(scram or {})
+        self._options = java
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,12 +113,22 @@ class KafkaBroker:
             self.folder.mkdir(parents=True, exist_ok=True)
             data = self.folder / "data"
             properties.write_text(
-                PROPERTIES.format(port=self.port, controller_port=self.controller_port, data=data.as_posix(), extra=self._extra)
+                PROPERTIES.format(
+                    port=self.port,
+                    controller_port=self.controller_port,
+                    data=data.as_posix(),
+                    extra=self._extra,
+                    listeners="".join(f",{name.upper()}://127.0.0.1:{port}" for name, (_, port) in self._listeners.items()),
+                    advertised="".join(f",{name.upper()}://localhost:{port}" for name, (_, port) in self._listeners.items()),
+                    protocols="".join(f",{name.upper()}:{protocol}" for name, (protocol, _) in self._listeners.items()),
+                )
             )
             cluster = uuid.uuid4().hex[:22]
-            subprocess.run(
-                [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)], check=True, capture_output=True
-            )
+            format_command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+            for user, password in self._scram.items():
+                for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                    format_command += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
+            subprocess.run(format_command, check=True, capture_output=True)
         log = self.folder / "broker.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen([*self._java(), "kafka.Kafka", str(properties)], stdout=out, stderr=out)
@@ -137,10 +167,12 @@ class KafkaBroker:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def read(self, topic: str, *, committed: bool = True) -> list[Record]:
-        """Everything in `topic`, in order within a partition, as kcat reads it."""
+    def read(self, topic: str, *, committed: bool = True, at: str | None = None, options: Mapping[str, str] | None = None) -> list[Record]:
+        """Everything in `topic`, in order within a partition, as kcat reads it; `at` another address, with librdkafka's `options`."""
         level = "read_committed" if committed else "read_uncommitted"
-        command = ["kcat", "-C", "-q", "-e", "-J", "-b", self.address, "-t", topic, "-o", "beginning", "-X", f"isolation.level={level}"]
+        command = ["kcat", "-C", "-q", "-e", "-J", "-b", at or self.address, "-t", topic, "-o", "beginning"]
+        for option, value in {"isolation.level": level, **(options or {})}.items():
+            command += ["-X", f"{option}={value}"]
         lines = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout.splitlines()
         records = []
         for line in lines:
@@ -151,7 +183,7 @@ class KafkaBroker:
         return records
 
     def _java(self) -> list[str]:
-        return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{PEER}/*"]
+        return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *self._options, "-cp", f"{PEER}/*"]
 
     def _answers(self) -> bool:
         try:

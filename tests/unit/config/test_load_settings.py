@@ -16,6 +16,8 @@ path = "images"
 include = ["**/*.tif"]
 model.name = "sem-real"
 """
+KAFKA = FIVE_LINES + "[kafka]\nbootstrap_servers = 'a:1'\nsecurity_protocol = '"
+OAUTH = KAFKA + "SASL_SSL'\nsasl_mechanism = 'OAUTHBEARER'\noauth_token_url = '"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -63,6 +65,14 @@ def test_what_init_writes_is_understood(tmp_path: Path) -> None:
             "security_protocol = 'SASL_SSL' needs sasl_mechanism and sasl_password_file",
         ),
         (
+            KAFKA + "SASL_PLAINTEXT'\nsasl_mechanism = 'OAUTHBEARER'\noauth_token_file = 't'",
+            "'OAUTHBEARER' needs security_protocol = 'SASL_SSL'",
+        ),
+        (KAFKA + "SASL_SSL'\nsasl_mechanism = 'OAUTHBEARER'", "needs either oauth_token_file or oauth_token_url"),
+        (OAUTH + "http://a.org/'", "oauth_token_url is no https:// address"),
+        (OAUTH + "https://me:hush@a.org/'", "oauth_token_url is no https:// address"),
+        (OAUTH + "https://a.org/'", "oauth_token_url needs oauth_client_id and oauth_client_secret_file"),
+        (
             FIVE_LINES + "[stream.drift]\nfalse_alarms_per_month = 0",
             "[stream sem] drift.false_alarms_per_month: input should be greater than 0",
         ),
@@ -77,6 +87,7 @@ def test_a_wrong_setting_is_named_with_its_place_and_the_way_out(tmp_path: Path,
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "hush" not in str(caught.value)
     assert caught.value.exit_code == 78
 
 
