@@ -93,6 +93,6 @@ class Record:
 
 
 def text_of(value: object) -> str | None:
-    """A text without quotes around it, or None for an empty one."""
-    text = str(value).strip().strip('"').strip("\x00 ") if value is not None else ""
+    """A text without quotes, or None for an empty one."""
+    text = str(value).replace('"', "").strip("\x00 \t\r\n") if value is not None else ""
     return text or None
