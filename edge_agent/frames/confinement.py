@@ -2,8 +2,8 @@
 
 Confined are memory, processor time, open files, files written (none), memory dumps (none) and, for any user but root, further processes
 and threads; under Linux it is also the first to go when the machine's memory runs out. Not confined are what it may read, and the
-network: that takes the service manager (see deploy/systemd). Windows knows none of these limits; there time alone is bounded, by the
-parent.
+network: that takes the service manager (see deploy/systemd). Windows confines memory and further processes, by a job object; its time is
+bounded by the parent alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ CPU_GRACE_S = 5.0
 
 def confine(limits: DecodeLimits, *, alone: bool) -> None:
     """Set all limits but that of time, for good; `alone` forbids further processes and threads."""
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        from edge_agent.frames.job import confine_self  # noqa: PLC0415 - windows only
+
+        confine_self(limits.memory_bytes)
+    else:
         import resource  # noqa: PLC0415 - posix only
 
         _lower(resource.RLIMIT_AS, limits.memory_bytes)

@@ -62,6 +62,11 @@ class DecoderProcess:
         self.late = False
         self._stopped = False
         self._turn = threading.Lock()
+        if sys.platform == "win32":
+            from edge_agent.frames.job import end_with_parent  # noqa: PLC0415 - windows only
+
+            with contextlib.suppress(OSError):  # it ends by itself all the same, once its pipe closes
+                end_with_parent(int(self._process._handle))  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way to it
         if sys.platform == "linux":
             import fcntl  # noqa: PLC0415 - posix only
 

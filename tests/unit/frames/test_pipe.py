@@ -394,6 +394,6 @@ def test_pictures_of_another_task_are_no_answer(message: Drawn) -> None:
 def test_nothing_in_the_agent_unpickles() -> None:
     sources = Path(sys.modules["edge_agent"].__file__ or "").parent.rglob("*.py")
     for source in sources:
-        text = source.read_text()
+        text = source.read_text(encoding="utf-8")
         for word in ("import pickle", "import marshal", "import shelve", "allow_pickle=True", "eval(", "exec("):
             assert word not in text.replace("subprocess_exec(", "").replace("_eval(", ""), f"{word} in {source}"
