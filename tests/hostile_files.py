@@ -67,7 +67,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a third of a JPEG": ("a.jpg", lambda: picture("JPEG")[:1500], "truncated"),
     "half a BMP": ("a.bmp", lambda: picture("BMP")[:3000], "truncated"),
     "a script": ("a.tif", lambda: b"#!/bin/sh\necho hello\n", "wrong_type"),
-    "an HDF5 file": ("a.tif", lambda: b"\x89HDF\r\n\x1a\n" + bytes(100), "wrong_type"),
+    "an HDF5 file": ("a.tif", lambda: b"\x89HDF\r\n\x1a\n" + bytes(100), "truncated"),
     "zeros": ("a.png", lambda: bytes(1000), "wrong_type"),
     "an unknown format": ("a.dm2", lambda: b"\0\x3d\0\0\0\x04" + bytes(100), "unsupported"),
     "complex numbers": ("a.tif", lambda: tiff(np.ones((64, 64), np.complex64)), "unsupported"),

@@ -24,6 +24,9 @@ FRAME_SUFFIXES = (
     ".ser",
     ".dm3",
     ".dm4",
+    ".emd",
+    ".nxs",
+    ".h5oina",
 )
 """Suffixes by which a frame file of the readers that ship is known; a suffix that other programs use for other things is left out."""
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import errno
 import io
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from edge_agent.frames.glance import Glance
-from edge_agent.frames.reader import HEAD_BYTES, TooMuchError
+from edge_agent.frames.reader import HEAD_BYTES, FollowedReader, TooMuchError
 from edge_agent.frames.registry import reader_of
 from edge_agent.frames.share import open_shared
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from edge_agent.frames.reader import Reader
 
-Completeness: TypeAlias = Literal["complete", "growing", "unknown"]
+Completeness: TypeAlias = Literal["complete", "following", "growing", "unknown"]
 
 SHORTEST_BYTES = 8
 """No format that is read is shorter."""
@@ -28,7 +30,8 @@ LOOK_BYTES = 32 << 20
 def completeness(path: Path) -> Completeness:
     """Whether the file is all there: "growing" when it lacks bytes that its header promises; raises OSError when it cannot be opened.
 
-    It is "unknown" of what is no frame file, and of one whose header is too long for a look or makes no sense: its decoder will tell.
+    It is "following" while its writer adds images and lets others read those that are there. It is "unknown" of what is no frame file, and
+    of one whose header is too long for a look or makes no sense: its decoder will tell.
     """
     with io.BufferedReader(Glance(open_shared(str(path)), LOOK_BYTES)) as file:
         size = file.seek(0, io.SEEK_END)
@@ -40,8 +43,10 @@ def completeness(path: Path) -> Completeness:
         if reader is None:
             return "growing" if not any(head) else "unknown"  # a copy may reserve its space first
         try:
-            return "growing" if _lacks(reader, file, size) else "complete"
-        except TooMuchError:
+            if _lacks(reader, file, size):
+                return "growing"
+            return "following" if isinstance(reader, FollowedReader) and _asked(partial(reader.is_followed, file)) else "complete"
+        except (TooMuchError, struct.error):
             return "unknown"
 
 
@@ -57,10 +62,15 @@ def _lacks(reader: Reader, file: BinaryIO, size: int) -> bool:
     """Whether it does, as its reader says; raises TooMuchError also where the reader cannot tell, and OSError of a file that went."""
     file.seek(0)
     try:
-        return reader.lacks(file, size)
+        return _asked(partial(reader.lacks, file, size))
     except struct.error:  # the header itself is cut short
         return True
-    except TooMuchError:
+
+
+def _asked(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (TooMuchError, struct.error):
         raise
     except OSError as error:
         if error.errno == errno.EINVAL:  # a place that no file has

@@ -14,6 +14,7 @@ import structlog
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.frame import FileIdentity, SettledFile, SettleOutcome
 from edge_agent.core.own_thread import OwnThread
+from edge_agent.watch.following import Following
 from edge_agent.watch.look import Looker, Sight
 from edge_agent.watch.native import Hints, NativeObserver
 from edge_agent.watch.patterns import PathFilter
@@ -83,6 +84,7 @@ class FolderWatcher:
         self._looker = Looker(settings.root, paths, is_complete)
         self._scan = FolderScan(str(settings.root), settings.stream, paths, known)
         self._settling = Settling(settings.settle_s)
+        self._following = Following()
         self._thread = OwnThread(f"watch-{settings.stream}")
         self._guard_thread = OwnThread(f"guard-{settings.stream}")
         self._scan_thread = OwnThread(f"scan-{settings.stream}")
@@ -191,6 +193,7 @@ class FolderWatcher:
             elif not self._state.watching:  # it only hung
                 self._set_state(watching=True, reason=self._limitation)
             started = True
+            self._tell_of_open_files()
             await asyncio.sleep(GUARD_S)
 
     async def _look_at_root(self) -> tuple[int, int] | None:
@@ -341,17 +344,19 @@ class FolderWatcher:
 
     def _judge(self, candidate: Candidate, sight: Sight, file: FoundFile, now_s: float, now_ns: int) -> SettledFile | None:
         """What a look means: settled, given up, gone, or to be looked at again (None)."""
+        if sight is Sight.FOLLOWED:
+            self._following.note(file, now_s)
+        else:
+            self._following.drop(candidate.file.path)
         if sight is Sight.GONE:
             if self._root is None:  # the whole folder is away: the file is not to blame
                 self._settling.look_again(candidate, now_s + LONGEST_RECHECK_S)
             else:
                 self._settling.drop(candidate.file.path)
             return None
-        if sight is Sight.CHANGED:
-            self._settling.notice(file, now_s)
-            if not self._is_late(candidate.noticed_s, now_s) or not self._draining:
-                return None
-        if sight is Sight.SETTLED:
+        if self._goes_on(candidate, sight, file, now_s):
+            return None
+        if sight in {Sight.SETTLED, Sight.FOLLOWED}:
             self._telemetry.settled(self.stream, now_s - candidate.noticed_s)
             outcome = SettleOutcome.COMPANION if file.companion_of else SettleOutcome.COMPLETE
             return SettledFile(self._identity(file), outcome, now_ns, file.companion_of)
@@ -369,6 +374,27 @@ class FolderWatcher:
             else f"{missing}, {waited_s:g} s after its last change"
         )
         return SettledFile(self._identity(file), SettleOutcome.INCOMPLETE, now_ns, why)
+
+    def _goes_on(self, candidate: Candidate, sight: Sight, file: FoundFile, now_s: float) -> bool:
+        """Whether the file is still being written, and has to be looked at again; not of one that can be read meanwhile."""
+        if sight is Sight.CHANGED:
+            self._settling.notice(file, now_s)
+            return not (self._is_late(candidate.noticed_s, now_s) and self._draining)
+        if sight is Sight.FOLLOWED or self._settling.rests(candidate, now_s):
+            return False
+        self._settling.look_again(candidate, candidate.changed_s + self._settings.settle_s)
+        return True
+
+    def _tell_of_open_files(self) -> None:
+        waited_s = self._settings.settle_timeout_s
+        for path in self._following.left_open(self._clock.monotonic_s() - waited_s):
+            log.warning(
+                "its writer has a file open and added nothing for a while; what it holds was taken",
+                stream=self.stream,
+                path=path,
+                for_s=waited_s,
+                remedy="nothing to do while the writer runs; if it ended without closing the file, run `h5clear -s` on it",
+            )
 
     def _is_late(self, since_s: float, now_s: float) -> bool:
         return now_s - since_s >= self._settings.settle_timeout_s

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
     from edge_agent.watch.patterns import PathFilter
 
-Completeness: TypeAlias = Literal["complete", "growing", "unknown"]
-"""What a format says of a file: all there, not yet all there, or nothing."""
+Completeness: TypeAlias = Literal["complete", "following", "growing", "unknown"]
+"""What a format says of a file: all there, being added to but readable, not yet all there, or nothing."""
 
 
 class Sight(StrEnum):
     """What a look found."""
 
     SETTLED = "settled"
+    FOLLOWED = "followed"
     CHANGED = "changed"
     LACKING = "lacking"
     CLOSED = "closed"
@@ -66,17 +67,19 @@ class Looker:
         now = self.state(before.path)
         if now is None:
             return Sight.GONE, before
+        said: Completeness | Literal["closed"] = "complete"
+        if not now.companion_of:
+            try:
+                said = self._is_complete(self._root / before.path)
+            except FileNotFoundError:
+                return Sight.GONE, now
+            except OSError:
+                said = "closed"
+        if said == "following":
+            return Sight.FOLLOWED, now
         if (now.size, now.mtime_ns) != (before.size, before.mtime_ns):
             return Sight.CHANGED, now
-        if now.companion_of:
-            return Sight.SETTLED, now
-        try:
-            said = self._is_complete(self._root / before.path)
-        except FileNotFoundError:
-            return Sight.GONE, now
-        except OSError:
-            return Sight.CLOSED, now
-        return (Sight.LACKING if said == "growing" else Sight.SETTLED), now
+        return {"growing": Sight.LACKING, "closed": Sight.CLOSED}.get(said, Sight.SETTLED), now
 
     def look_all(self, files: list[FoundFile]) -> list[tuple[Sight, FoundFile]]:
         """Look at each, in order."""

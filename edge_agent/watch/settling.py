@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edge_agent.watch.listing import FoundFile
 
 
+GLIMPSE_S = 1.0
+"""A file that is written to without a rest is looked at this often, and `settle_s`: it may be one that can be read meanwhile."""
+
+
 @dataclass(slots=True)
 class Candidate:
     """A file that has not settled yet.
@@ -23,12 +27,14 @@ class Candidate:
         noticed_s: when it was first noticed, monotonic seconds.
         changed_s: when it was last seen to change.
         due_s: when to look again.
+        looked_s: when it was last looked at, or first noticed.
     """
 
     file: FoundFile
     noticed_s: float
     changed_s: float
     due_s: float
+    looked_s: float
 
 
 @dataclass(slots=True)
@@ -53,12 +59,12 @@ class Settling:
         """A file was seen in this state at `now_s`; tells whether it is a new candidate."""
         candidate = self._candidates.get(file.path)
         if candidate is None:
-            self._candidates[file.path] = candidate = Candidate(file, now_s, now_s, now_s + self.settle_s)
+            self._candidates[file.path] = candidate = Candidate(file, now_s, now_s, now_s + self.settle_s, now_s)
             self._push(candidate)
             return True
         if (file.size, file.mtime_ns) != (candidate.file.size, candidate.file.mtime_ns):
             candidate.file, candidate.changed_s = file, now_s
-            self.look_again(candidate, now_s + self.settle_s)
+            self._put_off(candidate)
         return False
 
     def touch(self, path: str, now_s: float) -> None:
@@ -66,7 +72,11 @@ class Settling:
         candidate = self._candidates.get(path)
         if candidate is not None and candidate.changed_s < now_s:
             candidate.changed_s = now_s
-            self.look_again(candidate, now_s + self.settle_s)
+            self._put_off(candidate)
+
+    def rests(self, candidate: Candidate, now_s: float) -> bool:
+        """Whether it has rested long enough to be complete."""
+        return now_s >= candidate.changed_s + self.settle_s
 
     def look_again(self, candidate: Candidate, due_s: float) -> None:
         """Put off the next look."""
@@ -81,7 +91,9 @@ class Settling:
         """At most `limit` candidates whose time has come, in order; each must be dropped or put off."""
         found: list[Candidate] = []
         while len(found) < limit and (due_s := self.next_due_s()) is not None and due_s <= now_s:
-            found.append(self._candidates[heapq.heappop(self._heap)[3]])
+            candidate = self._candidates[heapq.heappop(self._heap)[3]]
+            candidate.looked_s = now_s
+            found.append(candidate)
         return found
 
     def next_due_s(self) -> float | None:
@@ -97,6 +109,11 @@ class Settling:
     def paths(self) -> Iterable[str]:
         """Every candidate's path."""
         return self._candidates.keys()
+
+    def _put_off(self, candidate: Candidate) -> None:
+        """Look when it has rested, or when it has not been looked at for too long."""
+        rested_s = candidate.changed_s + self.settle_s
+        self.look_again(candidate, min(rested_s, candidate.looked_s + self.settle_s + GLIMPSE_S))
 
     def _push(self, candidate: Candidate) -> None:
         file = candidate.file

@@ -9,6 +9,7 @@ from edge_agent.frames.readers.compressed import compressed
 from edge_agent.frames.readers.dm import DM
 from edge_agent.frames.readers.ebsd import EBSP, NORDIF, UP1, UP2
 from edge_agent.frames.readers.edf import EDF
+from edge_agent.frames.readers.hdf5 import HDF5
 from edge_agent.frames.readers.mrc import MRC
 from edge_agent.frames.readers.picture import BMP, JPEG, PNG
 from edge_agent.frames.readers.raxis import RAXIS
@@ -26,6 +27,7 @@ BUILT_IN: tuple[Reader, ...] = (
     PNG,
     JPEG,
     BMP,
+    HDF5,
     CBF,
     EDF,
     SFRM,

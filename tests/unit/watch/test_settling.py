@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.watch.listing import FoundFile
-from edge_agent.watch.settling import Settling
+from edge_agent.watch.settling import GLIMPSE_S, Settling
 
 
 def paths_due(settling: Settling, now_s: float) -> list[str]:
@@ -32,7 +32,7 @@ def test_files_noticed_together_come_by_time_then_natural_path() -> None:
     assert paths_due(settling, 1.0) == ["early", "f9", "f10", "late"]
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3), st.sampled_from(["notice", "touch", "drop"])), max_size=30))
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3), st.sampled_from(["notice", "touch", "drop"])), max_size=40))
 def test_a_file_is_never_due_before_it_rested_and_never_twice(steps: list[tuple[str, int, str]]) -> None:
     settling = Settling(1.0)
     changed: dict[str, float] = {}
@@ -48,7 +48,22 @@ def test_a_file_is_never_due_before_it_rested_and_never_twice(steps: list[tuple[
         else:
             settling.touch(path, now_s)
         for candidate in settling.due(now_s, 10):
-            assert now_s - candidate.changed_s >= 1.0
+            assert settling.rests(candidate, now_s) == (now_s - candidate.changed_s >= 1.0)
+            if not settling.rests(candidate, now_s):  # a glimpse, and no more often than that
+                assert now_s - candidate.noticed_s >= 1.0 + GLIMPSE_S
             settling.drop(candidate.file.path)
             changed.pop(candidate.file.path, None)
     assert sorted(path for path in settling.paths()) == sorted(changed)
+
+
+def test_a_file_that_is_written_to_without_a_rest_is_glimpsed_every_so_often() -> None:
+    settling = Settling(0.5)
+    glimpses = []
+    for tick in range(100):
+        now_s = tick / 10
+        settling.notice(FoundFile("a", tick, tick), now_s)
+        for candidate in settling.due(now_s, 1):
+            assert not settling.rests(candidate, now_s)
+            glimpses.append(now_s)
+            settling.look_again(candidate, candidate.changed_s + 0.5)
+    assert glimpses == [1.5, 3.0, 4.5, 6.0, 7.5, 9.0]
