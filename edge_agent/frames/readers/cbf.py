@@ -18,8 +18,7 @@ import numpy as np
 
 from edge_agent.frames.reader import TooMuchError, needs
 from edge_agent.frames.readers.counts import counted
-from edge_agent.frames.readers.record import Record, text_of
-from edge_agent.frames.readers.units import ANGSTROM_M, scaled, to_moment, to_number
+from edge_agent.frames.readers.dectris import read_remarks
 from edge_agent.frames.refusal import refuse
 
 if TYPE_CHECKING:
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
     from edge_agent.frames.limits import DecodeLimits
     from edge_agent.frames.page import Page
     from edge_agent.frames.reader import Source
+    from edge_agent.frames.readers.record import Record
 
 SIGNATURES = (b"###CBF:", b"##CBF:")
 SECTION = re.compile(rb"--CIF-BINARY-FORMAT-SECTION--(?!--)")
 START = b"\x0c\x1a\x04\xd5"
 LONGEST_HEADER = 1 << 20
-LONGEST_REMARK, MOST_REMARKS = 200, 200
 SECTIONS_AT_A_LOOK = 64
 TYPES = {
     "signed 8-bit integer": "i1",
@@ -50,11 +49,8 @@ TYPES = {
     "signed 32-bit real IEEE": "f4",
     "signed 64-bit real IEEE": "f8",
 }
-WHEN = ("%Y/%b/%d %H:%M:%S.%f", "%Y/%b/%d %H:%M:%S", "%a %b %d %H:%M:%S %Y")
 CONVERSION = re.compile(r'conversions="?([\w-]+)', re.IGNORECASE)
 LENGTH = re.compile(r"^X-Binary-Size: {0,8}(\d{1,15})\r?$", re.MULTILINE)
-REMARK = re.compile(r"([A-Za-z]\w*)[ :=]+(.*)")
-NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +87,11 @@ class CbfReader:
     def read(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
         """Each section's image."""
         record: Record | None = None
-        saturated: float | None = None
         for section in _sections(io.BytesIO(source.content), len(source.content)):
             if record is None:
-                record, saturated = _record(section.text, time_zone)
+                record = _record(section.text, time_zone)
             for values in _images(source, section, limits):
-                counts, tally = counted(values, saturated, negative_counts=False)
+                counts, tally = counted(values, record.saturated, negative_counts=False)
                 yield record.page(counts, more=tally)
 
 
@@ -170,34 +165,14 @@ def _unpacked(name: str, packed: memoryview, count: int, dtype: np.dtype[Any], c
     return values if values.dtype.itemsize <= dtype.itemsize else values.astype(dtype.newbyteorder("="))
 
 
-def _record(header: str, time_zone: tzinfo | None) -> tuple[Record, float | None]:
-    """From the remarks of a header as Dectris writes it; of any other, the plain `_key value` pairs alone. Also the saturated count."""
-    lines = header.splitlines()
-    bodies = [line[1:].strip() for line in lines if line.startswith("#")]
-    remarks = {found[1]: found[2] for body in bodies if (found := REMARK.match(body))}
-
-    def number(key: str, place: int = 0) -> float | None:
-        found = NUMBER.findall(remarks.get(key, "")[:LONGEST_REMARK])
-        return to_number(found[place]) if len(found) > place else None
-
-    record, saturated = Record(), scaled(number("Count_cutoff"), 1)
-    when = (to_moment(body, WHEN, time_zone) for body in bodies[:MOST_REMARKS])
-    record.take("acquired_at", next(filter(None, when), None), "# date")
-    record.take("detector", text_of(remarks.get("Detector", "").partition(", S/N")[0]), "# Detector")
-    record.take("pixel_size_m", scaled(number("Pixel_size"), 1), "# Pixel_size")
-    record.take("exposure_s", scaled(number("Exposure_time"), 1), "# Exposure_time")
-    record.take("wavelength_m", scaled(number("Wavelength"), ANGSTROM_M), "# Wavelength")
-    record.take("detector_distance_m", scaled(number("Detector_distance"), 1), "# Detector_distance")
-    column, row = number("Beam_xy"), number("Beam_xy", 1)
-    record.take("beam_centre_px", None if column is None or row is None else f"{column:.9g} {row:.9g}", "# Beam_xy")
-    record.take("saturation_counts", saturated, "# Count_cutoff")
-    for key, value in remarks.items():
-        record.also(key, value)
-    for line in lines:
+def _record(header: str, time_zone: tzinfo | None) -> Record:
+    """From the remarks of a header as Dectris writes it; of any other, the plain `_key value` pairs alone."""
+    record = read_remarks(header, time_zone)
+    for line in header.splitlines():
         if line.startswith("_"):
             key, _, value = line.partition(" ")
             record.also(key, value.strip(" \"'"))
-    return record, saturated
+    return record
 
 
 def _whole(text: str) -> int:

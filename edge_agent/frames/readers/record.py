@@ -35,6 +35,7 @@ class Record:
 
     Attributes:
         bar_rows: rows of the data bar at the image's bottom.
+        saturated: the count from which on a detector's pixel is saturated.
 
     >>> record = Record()
     >>> record.take("acceleration_voltage_v", None, "[Beam] HV")
@@ -46,6 +47,7 @@ class Record:
     def __init__(self, side_car: str = "") -> None:
         self.side_car = side_car
         self.bar_rows = 0
+        self.saturated: float | None = None
         self.sources: dict[str, str] = {}
         self._fields: dict[str, Any] = {}
         self._extra: dict[str, str] = {}

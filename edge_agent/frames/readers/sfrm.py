@@ -68,9 +68,9 @@ class SfrmReader:
             refuse(name, "unsupported", f"holds pixels of {keys.get('NPIXELB', 'unstated')[:20]} bytes")
         if len(content) < header_bytes + sum(_lengths(keys)):
             refuse(name, "truncated", f"holds {len(content)} bytes, and its header promises {header_bytes + sum(_lengths(keys))}")
-        saturated = _saturated(keys)
-        counts, tally = counted(_decoded(name, content, header_bytes, keys), saturated)
-        yield _record(keys, saturated, time_zone).page(counts, more=tally)
+        record = _record(keys, time_zone)
+        counts, tally = counted(_decoded(name, content, header_bytes, keys), record.saturated)
+        yield record.page(counts, more=tally)
 
 
 SFRM = SfrmReader()
@@ -118,13 +118,7 @@ def _lengths(keys: Mapping[str, str]) -> Iterator[int]:
         yield -(-count * size // TABLE_STEP) * TABLE_STEP
 
 
-def _saturated(keys: Mapping[str, str]) -> float | None:
-    """CCDPARM: read noise, electrons per count, electrons per photon, bias, full scale."""
-    parts = keys.get("CCDPARM", "").split()
-    return scaled(to_number(parts[4]), 1) if len(parts) > 4 else None
-
-
-def _record(keys: Mapping[str, str], saturated: float | None, time_zone: tzinfo | None) -> Record:
+def _record(keys: Mapping[str, str], time_zone: tzinfo | None) -> Record:
     record = Record()
 
     def text(key: str) -> str | None:
@@ -145,7 +139,8 @@ def _record(keys: Mapping[str, str], saturated: float | None, time_zone: tzinfo 
     record.take("detector_distance_m", scaled(number("DISTANC"), 1e-2), "DISTANC 1")
     column, row = number("CENTER"), number("CENTER", 1)
     record.take("beam_centre_px", None if column is None or row is None else f"{column:.9g} {row:.9g}", "CENTER 1, 2")
-    record.take("saturation_counts", saturated, "CCDPARM 5")
+    record.saturated = scaled(number("CCDPARM", 4), 1)  # read noise, electrons per count, electrons per photon, bias, full scale
+    record.take("saturation_counts", record.saturated, "CCDPARM 5")
     for key, value in keys.items():
         record.also(key, " ".join(value.split()))
     return record

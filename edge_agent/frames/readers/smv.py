@@ -90,8 +90,8 @@ class SmvReader:
             refuse(source.name, "unsupported", f"is compressed by {keys['compression'][:60]}", "have it written uncompressed")
         shape = whole(keys.get("size2", "")), whole(keys.get("size1", ""))
         values = stored(source, begins, shape, kind, limits)
-        record, saturated = _record(keys, shape[1], time_zone)
-        counts, tally = counted(values, saturated)
+        record = _record(keys, shape[1], time_zone)
+        counts, tally = counted(values, record.saturated)
         yield record.page(counts, more=tally)
 
 
@@ -107,15 +107,15 @@ def _kind(keys: Mapping[str, str]) -> np.dtype[np.generic] | None:
     return np.dtype((">" if "big" in keys.get("byte_order", "").lower() else "<") + kind) if kind else None
 
 
-def _record(keys: Mapping[str, str], width: int, time_zone: tzinfo | None) -> tuple[Record, float | None]:
-    """Lengths in mm, the wavelength in Angstrom, time in seconds; also the saturated count."""
+def _record(keys: Mapping[str, str], width: int, time_zone: tzinfo | None) -> Record:
+    """Lengths in mm, the wavelength in Angstrom, time in seconds."""
     record = Record()
 
     def number(key: str, place: int = 0) -> float | None:
         parts = keys.get(key, "")[:1000].split()
         return to_number(parts[place]) if -len(parts) <= place < len(parts) else None
 
-    saturated = scaled(number("ccd_image_saturation"), 1) or scaled(number("saturated_value"), 1)
+    record.saturated = scaled(number("ccd_image_saturation"), 1) or scaled(number("saturated_value"), 1)
     for key in ("date", "dtrek_date_time"):
         record.take("acquired_at", to_moment(keys.get(key, ""), WHEN, time_zone), key.upper())
     for key in ("beamline", "detector_identification"):
@@ -135,10 +135,10 @@ def _record(keys: Mapping[str, str], width: int, time_zone: tzinfo | None) -> tu
             column, row = number(key), number(key, 1)
             record.take("beam_centre_px", None if column is None or row is None else f"{column:.9g} {row:.9g}", f"{key.upper()} 1, 2")
             record.take("pixel_size_m", scaled(number(key, 2), 1e-3), f"{key.upper()} 3")
-    record.take("saturation_counts", saturated, "CCD_IMAGE_SATURATION or SATURATED_VALUE")
+    record.take("saturation_counts", record.saturated, "CCD_IMAGE_SATURATION or SATURATED_VALUE")
     for key, value in keys.items():
         record.also(key.upper(), value)
-    return record, saturated
+    return record
 
 
 def _beam_centre(x: float | None, y: float | None, pixel_mm: float | None, width: int) -> str | None:

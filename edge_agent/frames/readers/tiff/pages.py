@@ -11,8 +11,10 @@ import tifffile
 
 from edge_agent.frames.reader import TooMuchError
 from edge_agent.frames.readers.beside import read_beside
+from edge_agent.frames.readers.counts import counted
 from edge_agent.frames.readers.record import Record, text_of
 from edge_agent.frames.readers.tescan import is_tescan, read_tescan
+from edge_agent.frames.readers.tiff.detectors import TAGS, read_detector
 from edge_agent.frames.readers.tiff.directories import tiff_lacks
 from edge_agent.frames.readers.tiff.fei import read_fei
 from edge_agent.frames.readers.tiff.imagej import BEGINS, images_said, read_imagej
@@ -93,7 +95,8 @@ def _read_page(page: Any, source: Source, limits: DecodeLimits, time_zone: tzinf
     bits = int(page.bitspersample)
     record = _vendor(page, values, source, time_zone)
     for image in _images(values, axes):
-        yield record.page(image, bits if bits not in {8, 16} else _significant_bits(page))
+        counts, tally = counted(image, record.saturated)
+        yield record.page(counts, bits if bits not in {8, 16} else _significant_bits(page), tally)
 
 
 def _rest_of_stack(page: Any, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
@@ -165,6 +168,9 @@ def _vendor(page: Any, values: NDArray[Any], source: Source, time_zone: tzinfo |
         if code in page.tags and isinstance(page.tags[code].value, str)
     }
     description = texts.get(DESCRIPTION, "")
+    detector = read_detector({code: page.tags[code].value for code in TAGS if code in page.tags}, time_zone)
+    if detector is not None:
+        return detector
     if description.startswith(BEGINS):
         record = read_imagej(description, page.tags[X_RESOLUTION].value if X_RESOLUTION in page.tags else None)
     else:
