@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from edge_agent.agent.alerting import alert_sinks
 from edge_agent.agent.broker import broker_settings
 from edge_agent.agent.compose import NAMES_NONE, check_places, find_served_model, make_judge
+from edge_agent.core.address import LOOPBACK
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.shift import Shift
 from edge_agent.drift import DriftSettings, Limits, foresee
 from edge_agent.drift.baseline import strata_of, tells_no_stratum
 from edge_agent.journal import JournalView
+from edge_agent.observe import check_http
 from edge_agent.publish import find_program
 from edge_agent.watch import list_files
 
@@ -44,6 +46,7 @@ def check(settings: Settings) -> Iterator[str]:
             yield f"stream {stream.name}: WARNING: it names no samples; set its sample rule if its files or folders can tell them"
         yield from (f"stream {stream.name}: {line}" for line in _held_for(model.calibration))
         yield from (f"stream {stream.name}: {line}" for line in _expected(stream, model.calibration))
+    check_http(settings.http)
     if broker := broker_settings(settings):
         yield f"events: Kafka at {broker.address}"
     else:
@@ -54,6 +57,21 @@ def check(settings: Settings) -> Iterator[str]:
     if sinks:
         yield f"alerts: told by {' and '.join(sink.name for sink in sinks)} too"
     yield f"metrics: {settings.http.listen}"
+    yield from _exposed(settings)
+
+
+def _exposed(settings: Settings) -> Iterator[str]:
+    """What others on the network may read of secrets, or without one."""
+    http, kafka = settings.http, settings.kafka
+    if http.host not in LOOPBACK and http.tls_certificate_file is None:
+        yield "metrics: WARNING: the token goes over the network unencrypted; set tls_certificate_file and tls_key_file"
+    if http.host not in LOOPBACK and http.token is None and http.token_file is None:
+        yield "metrics: WARNING: anybody on the network may read them; set token_file"
+    if kafka is not None and any(address.rpartition(":")[0].strip("[]") not in LOOPBACK for address in kafka.bootstrap_servers):
+        if kafka.security_protocol == "SASL_PLAINTEXT" and kafka.sasl_mechanism == "PLAIN":
+            yield "events: WARNING: the password goes over the network unencrypted; use SASL_SSL"
+        elif kafka.security_protocol in {"PLAINTEXT", "SASL_PLAINTEXT"}:
+            yield "events: WARNING: they go over the network unencrypted; use SSL or SASL_SSL"
 
 
 def _held_for(calibration: Calibration | None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.observe.asking import get
-from edge_agent.observe.http import AddressTakenError, HealthServer, bind
+from edge_agent.observe.http import AddressTakenError, HealthServer, bind, check_http
 from edge_agent.observe.logging import configure_logging
 from edge_agent.observe.metrics import Metrics
 from edge_agent.observe.parts import PartState, PartStatus, overall
@@ -17,6 +17,7 @@ __all__ = [
     "PartStatus",
     "Watchdog",
     "bind",
+    "check_http",
     "configure_logging",
     "get",
     "overall",

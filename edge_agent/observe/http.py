@@ -81,6 +81,7 @@ class HealthServer:
 
     async def start(self) -> None:
         """Bind and serve; raise AddressTakenError or ConfigurationError when address or certificate cannot be used."""
+        check_http(self._settings)
         config = uvicorn.Config(
             self._application(),
             log_config=None,
@@ -95,14 +96,7 @@ class HealthServer:
             ssl_certfile=self._settings.tls_certificate_file,
             ssl_keyfile=self._settings.tls_key_file,
         )
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"[http] tls_certificate_file = {self._settings.tls_certificate_file}",
-                f"certificate or key cannot be used ({error})",
-                "name a PEM certificate and its unencrypted PEM key, both readable by the agent",
-            ) from None
+        config.load()
         self._socket = bind(self._settings)
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve([self._socket]), name="http")
@@ -168,6 +162,21 @@ def _token(settings: HttpSettings) -> bytes:
     if settings.token_file is not None:
         return read_secret("[http] token_file", settings.token_file).encode()
     return settings.token.get_secret_value().encode() if settings.token else b""
+
+
+def check_http(settings: HttpSettings) -> None:
+    """Raise ConfigurationError for a token, certificate or key that cannot be used; nothing asks for the passphrase of an encrypted key."""
+    _token(settings)
+    if settings.tls_certificate_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate_file, settings.tls_key_file, password=lambda: "")
+    except OSError as error:  # an SSLError is one
+        raise ConfigurationError(
+            f"[http] tls_certificate_file = {settings.tls_certificate_file}, tls_key_file = {settings.tls_key_file}",
+            f"certificate or key cannot be used ({error.strerror or error})",
+            "name a PEM certificate and its unencrypted PEM key, both readable by the agent",
+        ) from None
 
 
 def bind(settings: HttpSettings) -> socket.socket:
