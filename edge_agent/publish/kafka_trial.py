@@ -18,8 +18,8 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from edge_agent.core.errors import SinkUnavailableError
 from edge_agent.publish.kafka_clients import connect
+from edge_agent.publish.kafka_trouble import explain, reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,7 @@ def try_transaction(settings: KafkaSettings) -> Tried:
     The transactional id is drawn anew, so that no running agent is fenced. Raises SinkUnavailableError where the broker does not do it.
     """
     topic = scratch_topic(settings)
+    reach(settings)
     try:
         with closing(connect(KafkaAdminClient, **settings.connection("doctor"))) as admin:
             existing, made = frozenset(admin.list_topics()), False
@@ -84,12 +85,7 @@ def try_transaction(settings: KafkaSettings) -> Tried:
             left = not (made and _delete(admin, topic)) and (made or topic in existing)
             return Tried(topic, existing, forbidden, denied, left, ahead_s)
     except (KafkaError, TimeoutError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise SinkUnavailableError(
-            f"Kafka at {settings.address}",
-            f"does not take a transaction over {settings.security_protocol} as configured ({said})",
-            "start the broker, or correct [kafka]",
-        ) from error
+        raise explain(settings, error) from error
 
 
 def _needs(settings: KafkaSettings) -> dict[str, tuple[str, ...]]:
