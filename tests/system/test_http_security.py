@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.an_agent import RUN, AgentProcess, until
+from edge_agent.agent import check
+from edge_agent.config import load_settings
+from edge_agent.core.errors import ConfigurationError
+from tests.an_agent import AgentProcess, until
 from tests.conftest import absent
 from tests.peers.certificates import Authority, Issued
 from tests.peers.prometheus import PrometheusServer, why_absent
@@ -54,9 +56,9 @@ def status(url: str, authority: Path, token: str = "") -> int:
             return error.code
 
 
-def validate(agent: AgentProcess) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", RUN, "config", "validate", "--config", str(agent.config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def validated(agent: AgentProcess) -> list[str]:
+    """What `config validate` prints."""
+    return list(check(load_settings(agent.config, {})))
 
 
 def test_a_client_and_a_prometheus_read_it_by_tls_with_the_token(tmp_path: Path, models: Path, authority: Authority) -> None:
@@ -95,7 +97,7 @@ def test_a_client_and_a_prometheus_read_it_by_tls_with_the_token(tmp_path: Path,
 def test_files_that_cannot_be_used_are_told_before_anything_runs(tmp_path: Path, models: Path, authority: Authority, what: str) -> None:
     issued = authority.issue("agent", "DNS:localhost")
     agent = agent_with(tmp_path, models, issued)
-    assert validate(agent).returncode == 0
+    assert validated(agent)
     if what == "rubbish":
         issued.certificate.write_text("rubbish")
     elif what == "another key":
@@ -108,11 +110,13 @@ def test_files_that_cannot_be_used_are_told_before_anything_runs(tmp_path: Path,
         issued.key.unlink()
     else:
         (tmp_path / "token").write_text("\n")
-    found = validate(agent)
-    assert found.returncode == 78
-    assert ("[http] token_file" if what == "empty token" else "[http] tls_certificate_file") in found.stderr
-    assert len(found.stderr.strip().splitlines()) == 1
-    assert agent.run_once() == 78
+    with pytest.raises(ConfigurationError) as refused:
+        validated(agent)
+    assert str(refused.value).startswith("[http] token_file" if what == "empty token" else "[http] tls_certificate_file")
+    assert "\n" not in str(refused.value)
+    if what == "encrypted key":
+        assert agent.run_once() == 78
+        assert str(refused.value) in agent.log
 
 
 def test_what_others_may_read_is_said(tmp_path: Path, models: Path) -> None:
@@ -120,6 +124,6 @@ def test_what_others_may_read_is_said(tmp_path: Path, models: Path) -> None:
     tables = f'token_file = "{tmp_path / "token"}"\n[kafka]\nbootstrap_servers = "broker.example.org:9092"\n'
     agent = AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models, tables=tables)
     agent.config.write_text(agent.config.read_text().replace("127.0.0.1:0", "0.0.0.0:0"))
-    said = validate(agent).stdout
+    said = "\n".join(validated(agent))
     assert "metrics: WARNING: the token goes over the network unencrypted" in said
     assert "events: WARNING: they go over the network unencrypted" in said
