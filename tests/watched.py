@@ -27,6 +27,7 @@ class Ledger:
         self.settled: list[SettledFile] = []
         self.settled_at_s: dict[str, float] = {}
         self.adopted: list[str] = []
+        self.expected: list[str] = []
         self.has_begun = begun
         self._states: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
         self._changed = asyncio.Condition()
@@ -42,6 +43,9 @@ class Ledger:
         new = self._states[directory].get(name) != (file.size, file.mtime_ns)
         self._states[directory][name] = (file.size, file.mtime_ns)
         return new
+
+    def expect(self, stream: str) -> None:
+        self.expected.append(stream)
 
     async def admit(self, files: Sequence[SettledFile]) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -75,6 +75,10 @@ class Predictor(Protocol):
         """Load or connect and run the canary; raise ModelError or PredictorUnavailableError."""
         ...
 
+    def warm(self) -> None:
+        """Get ready, without waiting for it: a frame will come before long; call on the loop's thread."""
+        ...
+
     async def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         """Answer `frames` in order; raise PredictorUnavailableError when the same call may succeed later."""
         ...
@@ -180,6 +184,10 @@ class EventSink(Protocol):
 class FrameReader(Protocol):
     """Turns a settled file into frames."""
 
+    def warm(self) -> None:
+        """Get ready, without waiting for it: a file will come before long; call on the loop's thread."""
+        ...
+
     async def read(self, path: str, name: str, first: int = 0) -> Portion:
         """Decode the file at absolute `path`, or a portion of it; `name` is what errors call it.
 
@@ -196,6 +204,10 @@ class FrameReader(Protocol):
 
 class Admissions(Protocol):
     """Takes settled files from a watcher."""
+
+    def expect(self, stream: str) -> None:
+        """A file of `stream` was noticed and will settle before long; call on the loop's thread."""
+        ...
 
     async def admit(self, files: Sequence[SettledFile]) -> None:
         """Journal `files` in this order; waits while the pipeline has enough to do."""

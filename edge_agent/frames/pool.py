@@ -47,24 +47,48 @@ class DecoderPool:
         self._busy: set[DecoderProcess] = set()
         self._closed = False
         self._sleep: asyncio.TimerHandle | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     async def read(self, path: str, name: str, first: int = 0) -> Portion:
         """Decode the file at absolute `path`, or a portion of it from frame `first` on; `name` is what errors call it.
 
         Raises FrameRejectedError, or another EdgeAgentError when no decoder starts: the file may be tried again.
         """
-        loop = asyncio.get_running_loop()
         if self._sleep is not None:
             self._sleep.cancel()
         try:
             return await self._threads.call(partial(self._decode, path, name, first))
         finally:
-            if self._sleep is not None:
-                self._sleep.cancel()
-            self._sleep = loop.call_later(self._idle_s, self._rest)
+            self._sleep_later()
+
+    def warm(self) -> None:
+        """Start a decoder where none runs, while the file that will need it settles; a failure is the next reader's to tell."""
+        with self._lock:
+            if self._idle or self._busy or self._closed:
+                return
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.ensure_future(self._warm())
+
+    async def _warm(self) -> None:
+        with contextlib.suppress(EdgeAgentError):
+            await self._threads.call(self._start_one)
+        self._sleep_later()
+
+    def _start_one(self) -> None:
+        with self._lock:
+            if self._idle or self._busy:
+                return
+        self._give_back(self._take())
+
+    def _sleep_later(self) -> None:
+        if self._sleep is not None:
+            self._sleep.cancel()
+        self._sleep = asyncio.get_running_loop().call_later(self._idle_s, self._rest)
 
     async def close(self) -> None:
         """Stop the decoders; files under way are given up."""
+        if self._warming is not None:
+            self._warming.cancel()
         if self._sleep is not None:
             self._sleep.cancel()
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,7 @@ class EmbeddedPredictor(PredictorOfModel):
         self._executor: ThreadPoolExecutor | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._warming: asyncio.Task[None] | None = None
 
     @property
     def loaded(self) -> bool:
@@ -78,6 +80,18 @@ class EmbeddedPredictor(PredictorOfModel):
         self._stopping = False
         self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="inference")
         await self.check()
+
+    def warm(self) -> None:
+        """Load the model where it has left memory, while the frame that will need it settles; a failure is the next frame's to tell."""
+        if not self.loaded and self._executor is not None and (self._warming is None or self._warming.done()):
+            self._warming = asyncio.ensure_future(self._warm())
+
+    async def _warm(self) -> None:
+        roll = self._roll
+        with contextlib.suppress(ModelError, PredictorUnavailableError):
+            await self._on_thread(self._load)
+        if self._roll is not roll:
+            self._tell_canary()
 
     async def predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         """Answer `frames` in order.
@@ -102,6 +116,8 @@ class EmbeddedPredictor(PredictorOfModel):
         """Release the model and its thread; a run under way ends after the fields it is at."""
         self._stopping = True
         self._cancel_idle_timer()
+        if self._warming is not None:
+            self._warming.cancel()
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(self._executor, self._unload)
             self._executor.shutdown(wait=False)

@@ -69,6 +69,9 @@ class PredictorOfModel:
         """Seconds since the last answer, infinite before the first."""
         return self._silence.unheard_s
 
+    def warm(self) -> None:
+        """Nothing: a server keeps its models ready."""
+
     def _tile(self, frames: Sequence[Frame]) -> FieldBatch:
         return FieldBatch(frames, [tile(frame.pixels, frame.full_scale, self._manifest.preprocessing) for frame in frames])
 

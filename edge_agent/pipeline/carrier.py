@@ -103,6 +103,11 @@ class Carrier:
             tasks.create_task(self._predict())
             tasks.create_task(self._conclude())
 
+    def expect(self) -> None:
+        """Say that a file will settle before long."""
+        self._line.reader.warm()
+        self._line.predictor.warm()
+
     def wake(self) -> None:
         """Say that files were admitted."""
         self._admitted.set()

@@ -96,6 +96,10 @@ class Pipeline:
 
     # What the watchers call
 
+    def expect(self, stream: str) -> None:
+        """What has gone to sleep for want of frames wakes up while the file settles."""
+        self._carriers[stream].expect()
+
     async def admit(self, files: Sequence[SettledFile]) -> None:
         """Journal `files` in this order."""
         admissions = await self.insist(lambda: self.journal.admit(files))

@@ -302,6 +302,7 @@ class FolderWatcher:
         for file in found:
             if self._settling.notice(file, now_s):
                 self._telemetry.discovered(self.stream, via)
+                self._admissions.expect(self.stream)
         if found:
             self._something.set()
 

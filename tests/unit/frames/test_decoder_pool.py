@@ -54,6 +54,47 @@ async def test_processes_start_with_the_first_file_and_end_when_idle(good: str) 
     await pool.close()
 
 
+async def test_a_decoder_that_is_called_for_early_is_the_one_that_reads_and_ends_when_no_file_comes(good: str) -> None:
+    pool = DecoderPool(workers=2, idle_s=1.0)
+    for _ in range(3):
+        pool.warm()
+    assert pool._warming is not None
+    await pool._warming
+    (early,) = pool.process_ids
+    await pool.read(good, "good.tif")
+    assert pool.process_ids == (early,)
+    pool.warm()
+    assert pool.process_ids == (early,)
+    await gone(early)
+    pool.warm()
+    await pool._warming
+    (unused,) = pool.process_ids
+    await gone(unused)
+    await pool.close()
+    pool.warm()
+    assert pool.process_ids == ()
+
+
+async def test_a_decoder_that_cannot_be_started_early_is_told_of_by_who_needs_it(good: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = DecoderPool()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    pool.warm()
+    assert pool._warming is not None
+    await pool._warming
+    with pytest.raises(EdgeAgentError, match="did not start"):
+        await pool.read(good, "good.tif")
+    await pool.close()
+
+
+async def test_closing_gives_up_a_decoder_that_is_just_starting(good: str) -> None:
+    pool = DecoderPool()
+    pool.warm()
+    await asyncio.sleep(0.01)
+    await pool.close()
+    assert pool._warming is not None
+    await until(lambda: not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE])
+
+
 async def test_a_decoder_killed_from_outside_costs_no_file(good: str) -> None:
     pool = DecoderPool()
     await pool.read(good, "good.tif")

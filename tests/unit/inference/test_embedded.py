@@ -246,6 +246,31 @@ async def test_the_model_leaves_memory_when_idle_and_comes_back_with_the_next_fr
     await predictor.stop()
 
 
+async def test_a_model_that_is_called_for_early_is_there_for_its_frame_and_leaves_again_without_one(folder: Path) -> None:
+    heard = Heard()
+    predictor = EmbeddedPredictor(folder, idle_s=0.3, telemetry=heard)
+    predictor.warm()
+    assert not predictor.loaded, "not before it was started"
+    await predictor.start()
+    await until(lambda: not predictor.loaded)
+    for _ in range(3):
+        predictor.warm()
+    await until(lambda: predictor.loaded)
+    await until(lambda: len(heard.canaries) == 2)
+    await predictor.predict([noise_frame(0)])
+    assert len(heard.canaries) == 2, "it was not loaded again"
+    await until(lambda: not predictor.loaded)
+    predictor.warm()
+    await until(lambda: predictor.loaded)
+    await until(lambda: not predictor.loaded)
+    (folder / "1/model.onnx").write_bytes(b"another")
+    predictor.warm()
+    with pytest.raises(ModelError, match="its manifest expects"):
+        await predictor.predict([noise_frame(0)])
+    predictor.warm()
+    await predictor.stop()
+
+
 async def test_a_graph_exchanged_while_it_was_out_of_memory_is_refused(folder: Path) -> None:
     predictor = EmbeddedPredictor(folder, idle_s=0.02)
     await predictor.start()

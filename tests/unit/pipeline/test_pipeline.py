@@ -39,6 +39,10 @@ class Reader:
         self.slow: set[str] = set()
         self.bad: set[str] = set()
         self.release = asyncio.Event()
+        self.warmed = 0
+
+    def warm(self) -> None:
+        self.warmed += 1
 
     async def read(self, path: str, name: str, first: int = 0) -> Portion:
         if name in self.slow:
@@ -58,6 +62,10 @@ class Predictor:
     def __init__(self) -> None:
         self.away = 0
         self.refused: set[str] = set()
+        self.warmed = 0
+
+    def warm(self) -> None:
+        self.warmed += 1
 
     async def start(self) -> None: ...
     async def check(self) -> None: ...
@@ -275,3 +283,9 @@ async def test_a_stream_that_waits_keeps_no_other_waiting(tmp_path: Path) -> Non
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await journal.close()
+
+
+async def test_decoder_and_model_wake_up_while_a_file_settles(tmp_path: Path) -> None:
+    async with running(tmp_path) as line:
+        line.pipeline.expect("sem")
+        assert (line.reader.warmed, line.predictor.warmed) == (1, 1)

@@ -38,6 +38,7 @@ async def test_what_was_there_before_is_known_and_what_comes_is_handed_over(tmp_
             (tmp_path / name).write_bytes(b"12")
         await ledger.until(lambda: len(ledger.paths) == 2)
     assert sorted(ledger.adopted) == ["old.tif", "old.txt"]
+    assert ledger.expected == ["sem", "sem"], "said when each was noticed"
     assert sorted(ledger.paths) == ["a/new.tif", "new.tif"]
     assert ledger.has_begun
 
