@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SIGNATURES = (b"###CBF:", b"##CBF:")
 SECTION = re.compile(rb"--CIF-BINARY-FORMAT-SECTION--(?!--)")
 START = b"\x0c\x1a\x04\xd5"
-LONGEST_HEADER = 1 << 20
+USUAL_HEADER, LONGEST_HEADER = 1 << 14, 1 << 20
 SECTIONS_AT_A_LOOK = 64
 TYPES = {
     "signed 8-bit integer": "i1",
@@ -101,19 +101,22 @@ CBF = CbfReader()
 def _sections(file: BinaryIO, size: int) -> Iterator[Section]:
     place = 0
     while place < size:
-        file.seek(place)
-        head = file.read(LONGEST_HEADER)
-        mark = SECTION.search(head)
+        for length in (USUAL_HEADER, LONGEST_HEADER):
+            file.seek(place)
+            head = file.read(length)
+            mark = SECTION.search(head)
+            start = head.find(START, mark.end()) if mark else -1
+            if start >= 0 or len(head) < length:
+                break
         if mark is None and place > 0:
             return
-        start = head.find(START, mark.end()) if mark else -1
         if start < 0:
             if len(head) == LONGEST_HEADER:
                 raise TooMuchError
             raise struct.error("a header without its end")
         text = head[:start].decode("latin-1")
-        length = LENGTH.search(text, mark.start() if mark else 0)
-        section = Section(text, place + start + len(START), int(length[1]) if length else 0)
+        stated = LENGTH.search(text, mark.start() if mark else 0)
+        section = Section(text, place + start + len(START), int(stated[1]) if stated else 0)
         yield section
         place = section.begins + section.length
 

@@ -128,17 +128,18 @@ def _blocks(file: BinaryIO, size: int) -> Iterator[Block]:
     place = 0
     while place < size:
         file.seek(place)
-        head, end = b"", None
+        head = bytearray(file.read(PIECE_BYTES))
+        if place and not head.lstrip(b"\0 \r\n\t").startswith(b"{"):
+            return  # padding, or what a program put behind the last image
+        end = END.search(head)
         while end is None:
             piece = file.read(PIECE_BYTES)
-            head += piece
-            if place and not head.lstrip(b"\0 \r\n\t").startswith(b"{"):
-                return  # padding, or what a program put behind the last image
-            end = END.search(head, max(0, len(head) - len(piece) - 2))
-            if end is None and not piece:
+            if not piece:
                 raise struct.error("a header without its end")
             if len(head) > LONGEST_HEADER:
                 raise TooMuchError
+            head += piece
+            end = END.search(head, len(head) - len(piece) - 2)
         keys = parse_braced(head[: end.start()].decode("latin-1"))
         needed = _needed(keys)
         length = whole(keys.get("edf_binarysize", "")) or whole(keys.get("size", "")) or needed
