@@ -65,7 +65,7 @@ class StreamLine:
         return f"{self.judge.guarantee} That is by the re-based baseline {standing.baseline}{provisional}."
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """One file on its way, or one portion of a stack.
 
