@@ -86,7 +86,7 @@ def kill_decoder(world: World, fault: Fault, note: Note) -> Iterator[None]:
 def kill_broker(world: World, fault: Fault, note: Note) -> Iterator[None]:
     world.broker.kill()
     yield
-    world.broker.start()
+    world.start_broker()
 
 
 @contextmanager
@@ -180,6 +180,7 @@ def lock_sample(world: World, fault: Fault, note: Note) -> Iterator[None]:
 @contextmanager
 def full_state(world: World, fault: Fault, note: Note) -> Iterator[None]:
     world.state_disk.fill()
+    world.microscope.burst(fault.about["files"])  # what SQLite has room for in its log is soon used up
     yield
     world.state_disk.empty()
 

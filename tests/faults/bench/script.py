@@ -76,7 +76,9 @@ OTHERS: dict[str, Kind] = {
     "rename_folder": Kind(4, frozenset({FOLDER}), (1.0, 9.0), "ready"),
     "lock_folder": Kind(4, frozenset({FOLDER}), (1.0, 9.0), "ready", needs_root=True),
     "lock_sample": Kind(3, frozenset({FOLDER}), (1.0, 6.0), needs_root=True),
-    "full_state": Kind(4, frozenset({STATE}), (1.0, 9.0), "ready", needs_root=True),
+    "full_state": Kind(
+        4, frozenset({STATE, FOLDER, DATA}), (1.0, 9.0), "ready", lambda rng: {"files": rng.choice((0, 200))}, needs_root=True
+    ),
     "full_data": Kind(4, frozenset({FOLDER, DATA}), (1.0, 6.0), needs_root=True),
     "network_broker": Kind(8, frozenset({BROKER}), (2.0, 12.0), None, _weather),
     "network_triton": Kind(8, frozenset({TRITON}), (2.0, 12.0), None, _weather),
@@ -104,6 +106,8 @@ class Fault:
     @property
     def shows(self) -> str | None:
         """What /readyz should show of this one."""
+        if self.kind == "full_state" and not self.about["files"]:
+            return None  # a few frames find room
         if self.kind.startswith("network_") and (self.about.get("stalled") or self.about.get("refused")):
             return "status" if self.kind == "network_broker" else "ready"
         return KINDS[self.kind].shows
@@ -154,7 +158,7 @@ def _fault(rng: random.Random, name: str, after_s: float, scale: float) -> Fault
     kind = KINDS[name]
     shortest_s, longest_s = kind.lasts_s
     about = kind.draw(rng)
-    if "files" in about:
+    if name == "burst":
         about["files"] = max(20, int(about["files"] * scale))
     return Fault(name, after_s, round(rng.uniform(shortest_s, max(shortest_s, longest_s * scale)), 3), about)
 

@@ -128,7 +128,8 @@ class Supervised:
                 environment |= {
                     "LD_PRELOAD": str(library),
                     "FAKETIME_TIMESTAMP_FILE": str(self._home / "clock"),
-                    "FAKETIME_NO_CACHE": "1",
+                    "FAKETIME_CACHE_DURATION": "1",
+                    "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # it is for old C libraries; with ours Python's threads would starve each other
                     "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                     "FAKETIME_DONT_RESET": "1",
                     "FAKETIME_DISABLE_SHM": "1",

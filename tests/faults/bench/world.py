@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 from typing import TYPE_CHECKING, Self
 
 from model_repo.serving.layout import layout
+from tests.an_agent import until
 from tests.faults.bench.microscope import Microscope
 from tests.faults.bench.proxy import Proxy
 from tests.faults.bench.readiness import Readiness
@@ -129,7 +131,7 @@ class World:
                 os.chown(self.state_dir, NOBODY, NOBODY)
             self._configure()
             ends.callback(self.broker.kill)
-            self.broker.start()
+            self.start_broker()
             ends.callback(self.triton.stop)
             self.triton.start()
             ends.enter_context(self.to_broker)
@@ -143,6 +145,20 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._ends.close()
+
+    def start_broker(self) -> None:
+        """Start the broker and wait until it leads its partitions: it takes connections seconds earlier."""
+        self.broker.start()
+        command = ["kcat", "-L", "-J", "-m", "2", "-b", self.broker.address]
+
+        def leads() -> bool:
+            told = subprocess.run(command, capture_output=True, check=False)
+            if told.returncode:
+                return False
+            seen = json.loads(told.stdout)
+            return bool(seen["brokers"]) and all(one["leader"] >= 0 for topic in seen["topics"] for one in topic["partitions"])
+
+        until(leads, "the broker to lead its partitions", 60)
 
     def _configure(self) -> None:
         self.config.write_text(
