@@ -90,7 +90,7 @@ def _show_formats(*, as_json: bool) -> None:
             continue
         by = f"{one.library or 'numpy'} {one.installed}" if one.installed else f"{one.library}, NOT INSTALLED"
         suffixes = " ".join(suffix if suffix in one.usual else f"({suffix})" for suffix in one.suffixes)
-        typer.echo(f"{one.name:<12}{suffixes:<40}{by}\n{'':<12}complete when {one.rule}")
+        typer.echo(f"{one.name:<12}{suffixes:<46}  {by}\n{'':<12}complete when {one.rule}")
     if not as_json:
         typer.echo("Streams take suffixes in brackets where `include` names them; what is NOT INSTALLED comes with edge-agent[formats].")
 

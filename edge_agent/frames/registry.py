@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.frames.readers import BUILT_IN
 
@@ -14,7 +13,9 @@ if TYPE_CHECKING:
     from edge_agent.frames.reader import Reader
 
 GROUP = "edge_agent.readers"
-log = structlog.get_logger(__name__)
+PARTS = ("name", "suffixes", "rule", "by_path", "library", "recognises", "lacks", "read")
+"""What a Reader has."""
+log = logging.getLogger(__name__)  # which, where nobody has set it up, tells on standard error and not among a verb's answers
 
 
 @cache
@@ -24,10 +25,18 @@ def readers() -> tuple[Reader, ...]:
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             loaded = entry.load()
-            found.append(loaded() if isinstance(loaded, type) else loaded)
+            found.append(_checked(loaded() if isinstance(loaded, type) else loaded))
         except Exception as error:  # noqa: BLE001 - another package's code raises anything at all
-            log.warning("a reader cannot be loaded", entry_point=entry.value, reason=" ".join(str(error).split()) or type(error).__name__)
+            log.warning("the reader %s cannot be loaded: %s", entry.value, " ".join(str(error).split()) or type(error).__name__)
     return tuple(found)
+
+
+def _checked(reader: Any) -> Reader:
+    lacking = [part for part in PARTS if not hasattr(reader, part)]
+    if lacking:
+        raise TypeError(f"it is no Reader, for it has no {', no '.join(lacking)}")
+    checked: Reader = reader
+    return checked
 
 
 def reader_of(head: bytes, name: str) -> Reader | None:

@@ -101,14 +101,24 @@ def understand(question: Question) -> tuple[Understood, tuple[UnderstoodFrame, .
     """Ask a process; raises FrameRejectedError for a file of which nothing is understood, EdgeAgentError when no answer is to be had."""
     process = DecoderProcess(THIS_MODULE)
     try:
-        file, frames = process.ask(question, _receive, question.limits.time_s)
+        return _checked(question, process.ask(question, _receive, question.limits.time_s))
     except DecoderLostError as lost:
         raise EdgeAgentError(question.name, f"the decoder was lost over it ({lost})", "exclude the file, or look at it elsewhere") from None
     finally:
         process.stop()
-    if not file.form and file.refused is not None:
-        raise FrameRejectedError(question.name, file.refused.cause, file.refused.reason, file.refused.remedy)
-    return file, frames
+
+
+def understand_here(question: Question) -> tuple[Understood, tuple[UnderstoodFrame, ...]]:
+    """The same in this process, for a file that is known to do no harm."""
+    file, frames = _answer(question)
+    return _checked(question, (file, tuple(frames)))
+
+
+def _checked(question: Question, answer: tuple[Understood, tuple[UnderstoodFrame, ...]]) -> tuple[Understood, tuple[UnderstoodFrame, ...]]:
+    refused = answer[0].refused
+    if not answer[0].form and refused is not None:
+        raise FrameRejectedError(question.name, refused.cause, refused.reason, refused.remedy)
+    return answer
 
 
 def _receive(pipe: BinaryIO) -> tuple[Understood, tuple[UnderstoodFrame, ...]]:
@@ -119,7 +129,6 @@ def _receive(pipe: BinaryIO) -> tuple[Understood, tuple[UnderstoodFrame, ...]]:
 
 
 def _answer(question: Question) -> tuple[Understood, list[UnderstoodFrame]]:
-    allow_time(question.limits.time_s)
     refused: dict[int, RefusedFrame] = {}
     whole = None
     try:
@@ -191,6 +200,11 @@ def _range(values: NDArray[Any]) -> tuple[float | None, float | None]:
     return (float(finite.min()), float(finite.max())) if finite.size else (None, None)
 
 
+def _in_time(question: Question) -> tuple[Understood, list[UnderstoodFrame]]:
+    allow_time(question.limits.time_s)
+    return _answer(question)
+
+
 def _reply(pipe: BinaryIO, answer: tuple[Understood, list[UnderstoodFrame]]) -> None:
     file, frames = answer
     send(pipe, file)
@@ -204,4 +218,4 @@ def _reply(pipe: BinaryIO, answer: tuple[Understood, list[UnderstoodFrame]]) -> 
 
 
 if __name__ == "__main__":
-    serve(Question, _answer, _reply)
+    serve(Question, _in_time, _reply)

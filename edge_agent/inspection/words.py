@@ -22,7 +22,7 @@ def described(file: Understood, completeness: str) -> str:
     by = f"read by {file.library}" if file.library else "read by edge-agent itself"
     state = {"complete": "complete", "growing": "INCOMPLETE"}.get(completeness, "not known to be complete")
     growing = "; its writer still has it open" if file.growing else ""
-    return f"{file.form}, {by}; {state}{growing}. Complete is a file when {file.rule}"
+    return f"{file.form}, {by}; {state}{growing}. A file is complete when {file.rule}"
 
 
 def lines_of(frame: UnderstoodFrame, *, with_all: bool = False) -> Iterator[str]:
