@@ -220,12 +220,13 @@ class Carrier:
                 except FrameRejectedError as rejected:
                     if rejected.cause not in {"vanished", "unreadable"}:
                         raise
-                    if await asyncio.to_thread(self._folder.is_away):
+                    away = await asyncio.to_thread(self._folder.is_away)
+                    if away:
                         self._wait_for("read", f"{self._line.root} is out of reach")
                         await asyncio.sleep(AWAY_S)
                     elif tried_again:
                         raise
-                    tried_again = True  # the folder may have come back since the file was not found
+                    tried_again = not away  # the folder may have come back since the file was not found
                 except EdgeAgentError as error:
                     self._wait_for("read", str(error))
                     await asyncio.sleep(AWAY_S)

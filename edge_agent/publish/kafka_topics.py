@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-COMPACTED = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000", "max.compaction.lag.ms": "3600000"}
+BY_ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
+"""The broker's clock dates records: one an hour behind an instrument's would refuse its events, one far ahead delete them too early.
+The time in an event is the instrument's all the same."""
+COMPACTED = BY_ARRIVAL | {
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.1",
+    "segment.ms": "3600000",
+    "max.compaction.lag.ms": "3600000",
+}
 """Of a cursor only the newest matters."""
 
 
 def wanted_topics(settings: KafkaSettings) -> dict[str, dict[str, Any]]:
     """Every topic this agent writes, with what it is created with."""
     names = settings.topics
-    spread = {"num_partitions": settings.partitions, "replication_factor": settings.replication_factor}
+    spread = {"num_partitions": settings.partitions, "replication_factor": settings.replication_factor, "configs": BY_ARRIVAL}
     return {
         names.frames: dict(spread),
         names.alerts: dict(spread),

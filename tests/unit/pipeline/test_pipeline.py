@@ -38,6 +38,7 @@ class Reader:
     def __init__(self) -> None:
         self.slow: set[str] = set()
         self.bad: set[str] = set()
+        self.missed: list[str] = []
         self.release = asyncio.Event()
         self.warmed = 0
 
@@ -47,6 +48,9 @@ class Reader:
     async def read(self, path: str, name: str, first: int = 0) -> Portion:
         if name in self.slow:
             await self.release.wait()
+        if self.missed and self.missed[0] == name:
+            self.missed.pop(0)
+            raise FrameRejectedError(name, "vanished", "is gone", "nothing to do")
         if name in self.bad:
             raise FrameRejectedError(name, "truncated", "ends early", "write it again")
         return Portion((as_frame(frame(int(name.partition(".")[0]), (64, 64))),))
@@ -169,6 +173,21 @@ async def test_a_bad_file_loses_only_itself(tmp_path: Path) -> None:
         await drained(line)
         assert line.judge.seen == names(0, 2, 3)
         assert line.outcomes(tmp_path) == {"scored": 3, "quarantined": 1}
+
+
+@pytest.mark.parametrize(("away", "outcomes"), [([True, False], {"scored": 1}), ([True, False, False], {"quarantined": 1})])
+async def test_a_folder_that_comes_back_between_a_read_and_the_look_for_it_costs_no_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: list[bool], outcomes: dict[str, int]
+) -> None:
+    """It is away at the first look and back at the second, but was away still when the file was looked for before that."""
+    monkeypatch.setattr("edge_agent.pipeline.carrier.AWAY_S", 0.01)
+    async with running(tmp_path) as line:
+        line.reader.missed = names(*[0] * len(away))
+        looks = iter(away)
+        monkeypatch.setattr("edge_agent.pipeline.folder.Folder.is_away", lambda _: next(looks))
+        await line.admit(0)
+        await drained(line)
+        assert line.outcomes(tmp_path) == outcomes
 
 
 async def test_a_frame_the_model_refuses_does_not_spoil_those_asked_with_it(tmp_path: Path) -> None:
