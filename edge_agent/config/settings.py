@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from edge_agent.config.duration import Duration
+from edge_agent.config.patterns import Pattern
 from edge_agent.core.address import LOOPBACK, is_https_or_local
 from edge_agent.core.formats import FRAME_PATTERNS
 from edge_agent.core.naming import NameRule
@@ -119,9 +120,9 @@ class StreamSettings(Section):
     """Names the stream in events and metrics."""
     path: Path
     """The folder the instrument writes into."""
-    include: tuple[str, ...] = FRAME_PATTERNS
+    include: Annotated[tuple[Pattern, ...], Field(min_length=1)] = FRAME_PATTERNS
     """Patterns of files to read, relative to path."""
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     """Patterns of files to leave alone."""
     observer: Literal["auto", "native", "polling"] = "auto"
     """How new files are noticed: by the operating system's events, or by looking; auto prefers events."""

@@ -47,9 +47,9 @@ def test_what_init_writes_is_understood(tmp_path: Path) -> None:
     [
         (FIVE_LINES + "setle = 2", "[stream sem] setle is no setting; did you mean 'settle'?"),
         (FIVE_LINES + "[kafak]\n", "[kafak] is no setting; did you mean 'kafka'?"),
-        (FIVE_LINES.replace("model.name", "model.nam"), "[stream sem] model.name is missing"),
+        (FIVE_LINES.replace("model.name", "model.nam"), "[stream sem] model.nam is no setting; did you mean 'name'?"),
         (FIVE_LINES.replace('path = "images"', ""), "[stream sem] path is missing"),
-        ("[agent]\nname = 'a'", "[stream] is missing"),
+        ("[agent]\nname = 'a'", "[[stream]] is missing"),
         (FIVE_LINES + "[agent]\nretention = inf", "[agent] retention"),
         (FIVE_LINES + "settle = 'soon'", "[stream sem] settle: a duration is a number of seconds"),
         (FIVE_LINES + "sample = 'name:S[0-9]+'", "0 groups, exactly one is needed"),
