@@ -125,7 +125,8 @@ def receive_frames(pipe: BinaryIO, request: Request) -> Portion | FrameRejectedE
             _bad("a refusal without a known cause")
         return FrameRejectedError(request.name, refusal.cause, refusal.reason, refusal.remedy)
     told = outcome.frames + len(outcome.refused)
-    if outcome.frames < 0 or not (0 if outcome.growing else 1) <= told <= request.limits.frames:
+    fewest = 0 if outcome.growing or request.first else 1  # a stack may have become shorter than it was
+    if outcome.frames < 0 or not fewest <= told <= request.limits.frames:
         _bad(f"{outcome.frames} frames")
     beside = _Beside(pipe, request.limits.answer_bytes, for_people=True)
     left = HEADS_BYTES

@@ -84,6 +84,13 @@ def test_a_portion_without_frames_arrives_as_it_was(portion: Portion) -> None:
     assert read(written(portion)) == portion
 
 
+def test_nothing_comes_of_a_stack_that_became_shorter_but_something_of_a_whole_file() -> None:
+    content = written(Portion(()))
+    assert receive_frames(io.BytesIO(content), replace(REQUEST, first=7)) == Portion(())
+    with pytest.raises(BadMessageError):
+        read(content)
+
+
 def test_a_frame_that_was_refused_stands_among_the_others() -> None:
     arrived = read(written(PORTION))
     assert isinstance(arrived, Portion)
