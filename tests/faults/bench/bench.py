@@ -216,6 +216,7 @@ def _agent_at_the_end(world: World) -> dict[str, Any]:
     for name, question in scraped.items():
         answer = world.prometheus.query(question)
         found[name] = round(float(answer[0]["value"][1]), 2) if answer else None
+    found["logs_mb"] = round(sum(path.stat().st_size for path in world.base.glob("life-*.log")) / 1e6, 2)
     found["journal_mb"] = round(sum(path.stat().st_size for path in world.state_dir.glob("journal.sqlite3*")) / 1e6, 1)
     return found
 

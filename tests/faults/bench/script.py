@@ -90,6 +90,8 @@ OTHERS: dict[str, Kind] = {
 KINDS = {**KILLS, **OTHERS}
 TOGETHER = 0.4
 """How often a second fault comes before the first is over."""
+LONG_FREEZES, LONG_FREEZE_S = 0.15, (60.0, 100.0)
+"""How often a process is stopped for minutes rather than seconds, and for how long."""
 WAITS = 0.6
 """How often a step ends only when the agent is ready again; else the next fault strikes it in its recovery."""
 
@@ -160,7 +162,10 @@ def _fault(rng: random.Random, name: str, after_s: float, scale: float) -> Fault
     about = kind.draw(rng)
     if name == "burst":
         about["files"] = max(20, int(about["files"] * scale))
-    return Fault(name, after_s, round(rng.uniform(shortest_s, max(shortest_s, longest_s * scale)), 3), about)
+    lasts_s = rng.uniform(shortest_s, max(shortest_s, longest_s * scale))
+    if name.startswith("freeze_") and rng.random() < LONG_FREEZES:
+        lasts_s = scale**2 * rng.uniform(*LONG_FREEZE_S)
+    return Fault(name, after_s, round(lasts_s, 3), about)
 
 
 def save_script(path: Path, seed: int, steps: Sequence[Step]) -> None:
