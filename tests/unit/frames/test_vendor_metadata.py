@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edge_agent.core.errors import FrameRejectedError
-from edge_agent.frames import completeness, decode, signature
+from edge_agent.frames import DecodeLimits, completeness, decode, signature
+from edge_agent.frames.decode import open_source
 from edge_agent.frames.readers import ini, record
 from edge_agent.frames.readers import units as vendor
 from edge_agent.frames.readers.tiff import fei, imagej
@@ -83,6 +84,21 @@ def test_a_real_zeiss_file_is_read_and_its_data_zone_cropped(formats: Path) -> N
     assert (told.pixel_size_m, told.working_distance_m, told.dwell_s) == (2.615e-6, 0.014808, 5e-8)
     assert (told.stage_x_m, told.stage_y_m, told.sample_id) == (0.0756442, 0.0604901, None)
     assert completeness(path) == "complete"
+    reader, source = open_source(str(path), path.name, DecodeLimits())
+    (page,) = reader.read(source, DecodeLimits(), None)
+    assert page.sources == {
+        "acquired_at": "AP_DATE, AP_TIME",
+        "instrument": "SV_SERIAL_NUMBER",
+        "detector": "DP_DETECTOR_CHANNEL",
+        "acceleration_voltage_v": "AP_ACTUALKV",
+        "beam_current_a": "AP_IPROBE",
+        "magnification": "AP_MAG",
+        "pixel_size_m": "AP_IMAGE_PIXEL_SIZE",
+        "dwell_s": "DP_DWELL_TIME",
+        "working_distance_m": "AP_WD",
+        "stage_x_m": "AP_STAGE_AT_X",
+        "stage_y_m": "AP_STAGE_AT_Y",
+    }
 
 
 def test_a_real_fei_file_whose_image_is_blank_is_refused_because_its_data_bar_is_no_image(formats: Path) -> None:
