@@ -41,7 +41,7 @@ class Telemetry:
         """A scored frame belongs to another sample than the one before, or is the first since the agent started."""
 
     def quarantined(self, stream: str, reason: str) -> None:
-        """A file went to quarantine."""
+        """A file, or a frame of a stack, went to quarantine."""
 
     def drift(self, stream: str, statistic: float | None, threshold: float | None, state: DriftState) -> None:
         """The judge's last verdict."""

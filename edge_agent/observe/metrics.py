@@ -87,7 +87,9 @@ class Metrics(Telemetry):
         self._stage = self._histogram("stage_seconds", "Time one frame spends in a stage.", STAGE_BUCKETS_S, "stage")
         self._settle_wait = self._histogram("settle_wait_seconds", "Time from notice to settled.", SETTLE_BUCKETS_S, "stream")
         self._discovered = self._counter("discovered_total", "New or changed files noticed, by what noticed them.", "stream", "via")
-        self._quarantined = self._counter("quarantined_total", "Files that could not be used, by reason.", "stream", "reason")
+        self._quarantined = self._counter(
+            "quarantined_total", "Files, or frames of stacks, that could not be used, by reason.", "stream", "reason"
+        )
         self._queue = self._gauge("queue_frames", "Frames that wait for a stage.", "stage")
         self._inflight = self._gauge("inflight_requests", "Inference requests under way.")
         self._watch_up = self._gauge("watch_up", "Whether the stream's folder is being watched.", "stream")
@@ -224,7 +226,7 @@ class Metrics(Telemetry):
         self._samples.labels(stream).inc()
 
     def quarantined(self, stream: str, reason: str) -> None:
-        """Count a file that could not be used."""
+        """Count a file, or a frame of a stack, that could not be used."""
         self._quarantined.labels(stream, reason).inc()
 
     def drift(self, stream: str, statistic: float | None, threshold: float | None, state: DriftState) -> None:

@@ -68,7 +68,7 @@ class FrameScored(FilePayload):
     frame_index: int
     """Place within the file, from 0."""
     frame_count: int
-    """Frames in the file."""
+    """Frames in the file when it was read: a stack may grow."""
     content_hash: Text
     """SHA-256, hexadecimal, of the pixels' shape, type and bytes."""
     sample: Text | None
@@ -120,7 +120,7 @@ class FrameScored(FilePayload):
     settle_s: Number
     """Seconds between the file's modification and its settling."""
     read_s: Number
-    """Seconds it took to read and decode the file."""
+    """Seconds it took to read and decode the file, or the portion of a stack that holds the frame."""
     inference_s: Number
     """Seconds of the frame's share of the inference."""
     intensity_mean: Number
