@@ -79,6 +79,7 @@ class Agent:
                 tasks.create_task(chores.beat()),
                 tasks.create_task(chores.count_outbox()),
                 tasks.create_task(chores.look_for_room()),
+                tasks.create_task(chores.tidy()),
                 tasks.create_task(chores.prune()),
                 tasks.create_task(chores.forget()),
                 tasks.create_task(parts.evidence.run()),

@@ -11,6 +11,7 @@ import structlog
 
 from edge_agent.agent.forgetting import Forgetting
 from edge_agent.core.errors import JournalFullError, ModelError, PredictorUnavailableError
+from edge_agent.core.memory import return_free_memory
 from edge_agent.core.verdict import Kind
 from edge_agent.journal import JournalView
 from edge_agent.publish import agent_heartbeat, agent_started, alert_abandoned
@@ -34,6 +35,8 @@ ROOM_EVERY_S = 2.0
 """Time between looks at the room that the journal's disk has left."""
 LEAST_ROOM = 4 << 20
 """Bytes: what SQLite's log usually takes."""
+TIDY_EVERY_S = 30.0
+"""Time between returns of free memory: a few milliseconds beside the loop."""
 PRUNE_EVERY_S = 3600.0
 """Time between removals of results older than the retention."""
 FORGET_EVERY_S = 86400.0
@@ -144,6 +147,12 @@ class Chores:
                 if free < LEAST_ROOM:
                     await self._parts.pipeline.insist(self._parts.journal.try_to_write)
             await asyncio.sleep(ROOM_EVERY_S)
+
+    async def tidy(self) -> None:
+        """Give memory back that a burst of frames has left free."""
+        while True:
+            await asyncio.sleep(TIDY_EVERY_S)
+            await asyncio.to_thread(return_free_memory)
 
     async def prune(self) -> None:
         """Remove results older than the retention."""

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.memory import share_heaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ def run_agent(agent: Agent, *, stop_with_stdin: bool = False) -> None:
 
     With `stop_with_stdin` it also ends when standard input closes, as it does when whoever watches over the agent asks, or is gone.
     """
+    share_heaps()
     gc.freeze()  # what was imported stays: looking through it again would hold frames up for 20 ms at every full collection
     try:
         asyncio.run(_run(agent, stop_with_stdin=stop_with_stdin))

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from edge_agent.core.errors import FrameRejectedError
+from edge_agent.core.memory import return_free_memory
 from edge_agent.frames.confinement import allow_time, be_first_to_go, confine
 from edge_agent.frames.decode import decode_portion
 from edge_agent.frames.pipe import READY, Request, receive, send, send_frames
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from edge_agent.frames.limits import DecodeLimits
 
 PR_SET_PDEATHSIG = 1
+TIDY_EVERY = 500
+"""Answers after which free memory goes back to the system: a large file must not be felt for ever."""
 
 
 class Limited(Protocol):
@@ -55,7 +58,7 @@ def serve(
     _die_with_parent()
     be_first_to_go()
     send(outlet, READY)
-    confined = False
+    confined, answers = False, 0
     while True:
         try:
             question = receive(inlet, kind)
@@ -65,6 +68,9 @@ def serve(
             confine(question.limits, alone=alone)
             confined = True
         reply(outlet, answer(question))
+        answers += 1
+        if answers % TIDY_EVERY == 0:
+            return_free_memory()
 
 
 def _die_with_parent() -> None:

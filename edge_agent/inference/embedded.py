@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.errors import ModelError, PredictorUnavailableError
+from edge_agent.core.memory import return_free_memory
 from edge_agent.inference.answers import Answers, check_shapes, wanted_outputs
 from edge_agent.inference.canary import call_roll, canary_fields
 from edge_agent.inference.manifest import load_manifest, verify
-from edge_agent.inference.memory import return_free_memory
 from edge_agent.inference.predictor import PredictorOfModel
 
 if TYPE_CHECKING:
