@@ -31,8 +31,9 @@ WARM_UP = min(10_000, FRAMES // 3)
 A_FOLDER = 1000 if FRAMES >= 20_000 else 100
 EVERY = A_FOLDER
 """Frames between two samples."""
-AHEAD = 2
+AHEAD = 3
 """Folders that wait to be scored at most."""
+LOOK_S = 0.4
 NOISY_EVERY, NOISY_FIRST = 25, 2
 KINDS = 97
 """Different frames."""
@@ -107,7 +108,7 @@ def feed(agent: AgentProcess, usual: list[bytes], noisy: list[bytes]) -> list[Sa
         elif time.monotonic() - moved > LONGEST_S:
             raise AssertionError(f"no frame was scored for {LONGEST_S:g} s; the agent said:\n{agent.log[-5000:]}")
         scored = now
-        time.sleep(0.1)
+        time.sleep(LOOK_S)
     return samples
 
 
