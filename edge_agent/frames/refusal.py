@@ -20,7 +20,20 @@ REMEDIES = {
     "decoder_failed": "look at the file with another program; exclude it if it is damaged, touch or save it to have it tried again",
 }
 
+LONGEST = 400
+"""Characters of a reason."""
+
 
 def refuse(name: str, cause: str, reason: str, remedy: str | None = None) -> NoReturn:
-    """Raise FrameRejectedError with the cause's way out, unless there is a better one."""
-    raise FrameRejectedError(name, cause, reason, remedy or REMEDIES[cause])
+    """Raise FrameRejectedError with the cause's way out, unless there is a better one; the reason may quote the file."""
+    raise FrameRejectedError(name, cause, clear(reason), remedy or REMEDIES[cause])
+
+
+def clear(text: str) -> str:
+    r"""`text` on one line of at most LONGEST characters, without those that a terminal obeys or that turn its direction.
+
+    >>> clear("holds \x1b[2J\n 1\u202e bytes")
+    'holds ?[2J 1? bytes'
+    """
+    line = " ".join(text[: 2 * LONGEST].split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:LONGEST]
