@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from edge_agent.core.backtracking import ambiguity_of
+
 if TYPE_CHECKING:
     from edge_agent.core.frame import Acquisition
+
+LONGEST_PATH = 512
+"""Searching takes up to the cube of a name's length: seconds at this one, hours at the longest that file systems have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class NameRule:
     """Reads a name off a frame's path or acquisition metadata.
 
     `folder` is the path's folder relative to the stream; `metadata:KEY` a field of Acquisition or a vendor key;
-    `name:REGEX` the regular expression's one group, searched in the relative path; `none` (or `predicted`) no name.
+    `name:REGEX` the regular expression's one group, searched in the relative path, if that has at most LONGEST_PATH characters; `none`
+    (or `predicted`) no name.
 
     >>> NameRule.parse("folder").read("A17/scan/0001.tif", None)
     'A17/scan'
@@ -43,6 +49,8 @@ class NameRule:
                 raise ValueError(f"{argument!r} is not a regular expression ({error})") from None
             if groups != 1:
                 raise ValueError(f"{argument!r} has {groups} groups, exactly one is needed, as in name:(S[0-9]+)_")
+            if ambiguity := ambiguity_of(argument):
+                raise ValueError(f"{argument!r} can take for ever over some names ({ambiguity}); say what separates the repeated parts")
             return cls(source, argument)
         raise ValueError(f"{text!r} is none of folder, metadata:KEY, name:REGEX with one group, none")
 
@@ -52,7 +60,7 @@ class NameRule:
             folder = PurePosixPath(path).parent.as_posix()
             return None if folder == "." else folder
         if self.source == "name":
-            found = re.search(self.argument, path)
+            found = re.search(self.argument, path) if len(path) <= LONGEST_PATH else None
             return found[1] if found else None
         if self.source == "metadata" and acquisition is not None:
             value = acquisition.extra.get(self.argument)
