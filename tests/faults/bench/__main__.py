@@ -7,6 +7,7 @@ before the first fault.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main() -> None:
     if unknown := set(kinds) - KINDS.keys():
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     order = Order(given.seed, given.kills, given.minutes, kinds, given.scale, given.rate, keep=given.keep)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that disks are unmounted and peers ended
     report = bench(order)
     tell(report, given.report)
     sys.exit(1 if report["differences"] else 0)

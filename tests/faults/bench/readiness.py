@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Self
 
 LOOK_S = 0.1
 ANSWER_S = 1.0
 """An agent that does not answer for so long is not ready."""
 SILENT = "silent"
+
+
+class _Unready(urllib.request.HTTPErrorProcessor):
+    """503 is an answer like any other."""
+
+    def http_response(self, _request: urllib.request.Request, response: Any) -> Any:
+        return response
+
+
+_direct = urllib.request.build_opener(_Unready, urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,9 @@ class Readiness:
 
     def _look(self) -> tuple[str, str]:
         try:
-            with urllib.request.urlopen(f"{self._url}/readyz", timeout=ANSWER_S) as answer:
+            with _direct.open(f"{self._url}/readyz", timeout=ANSWER_S) as answer:
                 return _told(json.load(answer))
-        except urllib.error.HTTPError as error:
-            with error:
-                return _told(json.load(error))
-        except (OSError, ValueError):
+        except (OSError, HTTPException, ValueError):  # it may die in the midst of its answer
             return SILENT, ""
 
 
