@@ -239,7 +239,7 @@ def up(values: Any, version: int = 1, columns: int = 0, rows: int = 0, *, hexago
 def ebsp(values: Any, version: int = 2, *, missing: tuple[int, ...] = (), compressed: tuple[int, ...] = (), step: float = 1.5) -> bytes:
     """Stored from the last to the first; three columns."""
     head = b"" if version == 0 else struct.pack("<q", -version) + bytes(version >= 4)
-    begins, table, stored = len(head) + 8 * len(values), [0] * len(values), b""
+    begins, table, stored = len(head) + 8 * len(values), [0] * len(values), bytearray()
     for place in reversed(range(len(values))):
         if place in missing:
             continue
@@ -247,7 +247,7 @@ def ebsp(values: Any, version: int = 2, *, missing: tuple[int, ...] = (), compre
         stored += struct.pack("<4i", place in compressed, *values.shape[1:], values[place].nbytes) + values[place].tobytes()
         if version:
             stored += struct.pack("<?d?d", True, place % 3 * step, True, place // 3 * step)
-    return head + struct.pack(f"<{len(table)}q", *table) + stored
+    return head + struct.pack(f"<{len(table)}q", *table) + bytes(stored)
 
 
 NORDIF_SETTINGS = """[NORDIF]\t\t

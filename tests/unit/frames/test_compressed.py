@@ -1,14 +1,16 @@
 import bz2
 import gzip
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_agent.frames import DecodeLimits, completeness
+from edge_agent.core.errors import FrameRejectedError
+from edge_agent.frames import DecodeLimits, completeness, decode
 from tests.conftest import absent
-from tests.detector_files import cbf, counts, edf, smv
+from tests.detector_files import cbf, counts, edf, raxis, sfrm100, smv
 from tests.reading import read, refused
 
 PACKED = {".gz": lambda content: gzip.compress(content, mtime=0), ".bz2": bz2.compress}
@@ -73,7 +75,6 @@ def test_a_real_packed_frame() -> None:
     path = Path(__file__).parents[4] / "shared" / "data" / "formats" / "thau_3_2_0001.cbf.bz2"
     if not path.is_file():
         absent("shared", f"{path} is absent")
-    from edge_agent.frames import decode
 
     (frame,) = decode(str(path), path.name)
     assert completeness(path) == "complete"
@@ -92,3 +93,24 @@ def test_the_marks_of_the_end(tmp_path: Path) -> None:
         assert completeness(path) == "complete"
         path.write_bytes(content[:-1])
         assert completeness(path) == "growing"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "module"),
+    [
+        ("a.cbf", cbf(counts()), "fabio.compression"),
+        ("a.cbf.gz", gzip.compress(cbf(counts())), "fabio.compression"),
+        ("a.sfrm", sfrm100(counts().clip(0)), "fabio.bruker100image"),
+        ("a.osc", raxis(counts().clip(0, 30_000)), "fabio.raxisimage"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FrameRejectedError) as rejected:
+        decode(str(tmp_path / name), name)
+    assert rejected.value.cause == "unsupported"
+    assert "fabio" in rejected.value.reason
+    assert "edge-agent[formats]" in str(rejected.value)
