@@ -19,6 +19,29 @@ PATIENCE_S = 10.0
 LOOK_S = 0.1
 
 
+def waiting_orders(settings: Settings) -> list[Order]:
+    """The orders that no agent has carried out yet, oldest first."""
+    return Orders(settings.agent.place).waiting(tidy=False)
+
+
+def withdraw(settings: Settings, identity: str) -> str:
+    """Take back an order that waits, named by the first characters of its id; raises EdgeAgentError where none or several are so named."""
+    orders = Orders(settings.agent.place)
+    found = [order for order in orders.waiting(tidy=False) if order.id.startswith(identity)]
+    if len(found) != 1:
+        why = "no order of that name waits" if not found else f"{len(found)} orders begin with that"
+        raise EdgeAgentError(f"--withdraw {identity}", why, "`edge-agent status` lists those that wait; one that is carried out stands")
+    (order,) = found
+    try:
+        orders.done(order)
+    except OSError as error:
+        raise EdgeAgentError(f"--withdraw {identity}", error.strerror or str(error), "do it as the user that the agent runs as") from None
+    view = JournalView.open(settings.agent.place)
+    if view is not None and view.look(lambda connection: operation.word(connection, order.id)) is not None:
+        raise EdgeAgentError(f"--withdraw {identity}", "the agent has carried it out meanwhile", "give the opposite order")
+    return f"withdrawn: {order.verb} by {order.who}: {order.why}"
+
+
 def ask(settings: Settings, verb: str, who: str, why: str, patience_s: float = PATIENCE_S, **about: object) -> str:
     """Leave an order (see `Order`) and return what became of it, or that it waits; raises EdgeAgentError when it was refused."""
     try:

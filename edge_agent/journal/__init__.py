@@ -11,7 +11,7 @@ from edge_agent.journal.journal import Journal
 from edge_agent.journal.lock import holder, running
 from edge_agent.journal.operation import Baseline, Execution, Hold, Standing, Word
 from edge_agent.journal.place import network_file_system
-from edge_agent.journal.view import JournalStatus, JournalView, StreamStatus
+from edge_agent.journal.view import JournalStatus, JournalView, Quarantined, StreamStatus
 
 __all__ = [
     "FIRST",
@@ -27,6 +27,7 @@ __all__ = [
     "JournalView",
     "Key",
     "Outcome",
+    "Quarantined",
     "ScoredFrame",
     "Standing",
     "StreamStatus",

@@ -12,7 +12,7 @@ from edge_agent.journal import episodes, files, operation, outbox
 from edge_agent.journal.failures import explained
 from edge_agent.journal.journal import FILE_NAME, connect_read_only
 from edge_agent.journal.schema import VERSION, check
-from edge_agent.journal.text import stored
+from edge_agent.journal.text import restored, stored
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,6 +78,24 @@ class JournalStatus:
     last_event_seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A file that could not be used.
+
+    Attributes:
+        stream, path: which.
+        cause: one of `QUARANTINE_REASONS`.
+        said: the file, what is wrong with it, and the way out, in one line.
+        at_ns: when that was found, nanoseconds since the epoch.
+    """
+
+    stream: str
+    path: str
+    cause: str
+    said: str
+    at_ns: int
+
+
 class JournalView:
     """Reads `state_dir/journal.sqlite3`; raises JournalError where there is none or it cannot be read."""
 
@@ -109,6 +127,24 @@ class JournalView:
             " AND (?2 IS NULL OR stream = ?2) ORDER BY stream, generation, frame_index"
         )
         return self._ask(lambda connection: [_frame(row) for row in connection.execute(sql, (stored(path), stream))])
+
+    def quarantined(self, limit: int) -> list[Quarantined]:
+        """The newest files that could not be used, newest first, within the retention time."""
+        sql = (
+            "SELECT stream, path, cause, detail, finished_at_ns FROM admission WHERE outcome = 'quarantined'"
+            " ORDER BY finished_at_ns DESC, seq DESC LIMIT ?"
+        )
+        return self._ask(
+            lambda connection: [
+                Quarantined(stream, restored(path), cause, "" if detail is None else restored(detail), at_ns)
+                for stream, path, cause, detail, at_ns in connection.execute(sql, (limit,))
+            ]
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """What the journal takes on the disk, its write-ahead log included."""
+        return sum(path.stat().st_size for path in self._path.parent.glob(f"{FILE_NAME}*"))
 
     def episodes(self, limit: int) -> list[dict[str, Any]]:
         """The newest event's data of the newest `limit` episodes, open ones before closed ones, newest first."""

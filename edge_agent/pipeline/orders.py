@@ -75,8 +75,8 @@ class Orders:
                 "give it as the user that the agent runs as, for example with sudo -u edge-agent",
             ) from error
 
-    def waiting(self) -> list[Order]:
-        """The orders that are there, oldest first; what is no order is put aside."""
+    def waiting(self, *, tidy: bool = True) -> list[Order]:
+        """The orders that are there, oldest first; what is no order is put aside where `tidy`, else passed over."""
         try:
             paths = sorted(self._folder.glob("*.json"))
         except OSError:
@@ -89,12 +89,14 @@ class Orders:
             except FileNotFoundError:
                 continue
             except (OSError, ValidationError) as error:
+                if not tidy:
+                    continue
                 log.warning("this is no order; it is put aside", path=str(path), reason=" ".join(str(error).split()))
                 _put_aside(path)
                 continue
             if path == self._path(order):
                 orders.append(order)
-            else:
+            elif tidy:
                 log.warning("this order was not left by edge-agent; it is put aside", path=str(path))
                 _put_aside(path)
         return orders

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from edge_agent.agent import Overview
 from edge_agent.cli import app, inspect, status
 from edge_agent.config import load_settings
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
@@ -258,7 +259,8 @@ def test_names_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixtu
         "reason": "it is [/] strange",
         "action": "look at [bold]it",
     }
-    status._show(JournalStatus("j", (), (alert,), 0, None, 1), [shown], tmp_path)
+    journal = JournalStatus("j", (), (alert,), 0, None, 1)
+    status._show(Overview(None, None, journal, 0, (), (), (shown,), ()), tmp_path)
     said = capsys.readouterr().out
     assert said.count(name) == 2
     assert "unseen_lot (87% sure)" in said
