@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 Target: TypeAlias = "Callable[[bytes], None]"
 LIMITS = DecodeLimits(file_bytes=1 << 24, frame_pixels=1 << 20, decoded_bytes=1 << 24, frames=64, portion_frames=8)
-SIDE_CAR = b"\n---8<---\n"
-"""What stands between a side-car and its frame in an input of the target `beside`."""
+LONGEST_NAME = 255
+"""Bytes of a name that file systems take."""
 
 
 @cache
@@ -147,7 +147,7 @@ def names(content: bytes) -> None:
 
 def patterns(content: bytes) -> None:
     """A pattern takes a path or does not; any path has its place in the order."""
-    pattern, _, path = content.decode("utf-8", "surrogateescape").partition("\n")
+    pattern, _, path = content[:LONGEST_NAME].decode("utf-8", "surrogateescape").partition("\n")
     PathFilter((pattern,), ()).takes(path)
     sorted([natural_key(path), natural_key("a10b"), natural_key(pattern)])
 

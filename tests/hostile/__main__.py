@@ -1,4 +1,4 @@
-"""`python -m tests.hostile [--all] [--draw N] [--files N] [--form NAME] [--time-s S]`: runs the corpus and prints a table by format."""
+"""`python -m tests.hostile [--all] [--minutes M] [--draw N] [--files N] [--form NAME] [--time-s S]`: runs the corpus and prints a table by format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def main() -> int:
     """Run what was asked for; 1 where the invariant does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
     parser.add_argument("--all", action="store_true", help="everything, which takes up to an hour; a sample otherwise")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long: the smallest seeds come first")
     parser.add_argument("--draw", type=int, default=0, help="which sample")
     parser.add_argument("--files", type=int, default=1000, help="how many files a sample has")
     parser.add_argument("--form", help="only files of this format's seeds")
@@ -39,7 +41,7 @@ def main() -> int:
     files = (one for one in files if asked.kind in {None, one.kind} and asked.form in {None, one.seed.form})
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder, opened_below(Path(folder)) as opened:
         bench = Bench(Path(folder), DecodeLimits(time_s=asked.time_s))
-        examined = asyncio.run(bench.run(_telling(files)))
+        examined = asyncio.run(bench.run(_telling(files, asked.minutes * 60)))
     print(table(examined))
     print("slowest:")
     for one in sorted(examined, key=lambda one: -one.took_s)[:SLOWEST]:
@@ -55,10 +57,14 @@ def main() -> int:
     return bool(complaints)
 
 
-def _telling(files: Iterator[Hostile]) -> Iterator[Hostile]:
+def _telling(files: Iterator[Hostile], most_s: float) -> Iterator[Hostile]:
+    began_s = time.monotonic()
     for number, one in enumerate(files, 1):
         if number % PROGRESS_EVERY == 0:
             print(f"{number}: {one}", file=sys.stderr, flush=True)
+        if time.monotonic() - began_s > most_s:
+            print(f"stopped before {one}")
+            return
         yield one
 
 

@@ -31,11 +31,11 @@ SHARE_FROM_NOTHING = 3
 
 def corpus(seeds: Iterable[Seed]) -> Iterator[Hostile]:
     """Everything: some tens of thousands of files, each made only when its bytes are asked for."""
-    for seed in seeds:
+    yield from itertools.chain.from_iterable(make() for make in FROM_NOTHING)
+    for seed in sorted(seeds, key=lambda seed: len(seed.content)):
         yield Hostile(seed, "good", "as it is", lambda content=seed.content: content, seed.beside)
         for derive in OF_A_SEED:
             yield from derive(seed)
-    yield from itertools.chain.from_iterable(make() for make in FROM_NOTHING)
 
 
 def sample(seeds: Sequence[Seed], draw: int, files: int) -> list[Hostile]:

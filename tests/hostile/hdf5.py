@@ -186,7 +186,7 @@ def _floats_that_are_none(_: Any, file: Any, name: str) -> None:
 
 
 def _long_attributes(h5py: Any, file: Any, name: str) -> None:
-    for number in range(50):
+    for number in range(20):
         file[name].attrs.create(f"a{number}", "x" * 60_000, dtype=h5py.string_dtype())
     file.create_dataset(f"{name} about", data="y" * (16 << 20), dtype=h5py.string_dtype())
 
@@ -206,14 +206,14 @@ def _every_number_is_none(h5py: Any, file: Any, _: str) -> None:
 
 
 def _many_groups(_: Any, file: Any, name: str) -> None:
-    for number in range(20_000):
+    for number in range(5_000):
         file.create_group(f"{name} g{number}")
 
 
 def _deep_groups(_: Any, file: Any, name: str) -> None:
-    group = file
-    for _depth in range(2000):
-        group = group.create_group("g")
+    group = file.require_group("deep")
+    for _depth in range(500):
+        group = group.create_group("deep")
     group[name.rpartition("/")[2]] = SECRET
 
 
@@ -264,6 +264,6 @@ WAYS: dict[str, Callable[[Any, Any, str], None]] = {
     "attributes of megabytes": _long_attributes,
     "every text has two megabytes": _every_text_is_long,
     "every number is none": _every_number_is_none,
-    "twenty thousand groups": _many_groups,
-    "groups two thousand deep": _deep_groups,
+    "five thousand groups more for each image": _many_groups,
+    "groups five hundred deep": _deep_groups,
 }
