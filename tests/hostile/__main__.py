@@ -1,4 +1,4 @@
-"""`python -m tests.hostile [--all] [--minutes M] [--draw N] [--files N] [--form NAME] [--time-s S]`: runs the corpus and prints a table by format."""
+"""`python -m tests.hostile [--all] [--minutes M] [--draw N] [--files N] [--form NAME] [--kind IDEA]`: the corpus, and a table by format."""
 
 from __future__ import annotations
 

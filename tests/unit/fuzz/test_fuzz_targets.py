@@ -9,16 +9,8 @@ from tests.fuzz.starts import starts
 from tests.fuzz.targets import targets
 
 DRAWS = 20
-PLAIN = (
-    b"",
-    b"\0",
-    b"\n",
-    b"\xff" * 64,
-    bytes(4096),
-    bytes(range(256)) * 8,
-    b"\xed\xa0\x80=\n",
-    *(one * 6000 for one in (b"{", b"[", b"<", b"9")),
-)
+LONG = tuple(one * 6000 for one in (b"{", b"[", b"<", b"9"))
+PLAIN = (b"", b"\0", b"\n", b"\xff" * 64, bytes(4096), bytes(range(256)) * 8, b"\xed\xa0\x80=\n", *LONG)
 FOUND = Path(__file__).parents[2] / "fuzz" / "found"
 
 
