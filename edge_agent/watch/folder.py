@@ -368,7 +368,7 @@ class FolderWatcher:
         if sight is Sight.CLOSED:  # its reader says why it cannot be opened
             return SettledFile(self._identity(file), SettleOutcome.COMPLETE, now_ns)
         waited_s = self._settings.settle_timeout_s
-        missing = "it holds no bytes" if file.size == 0 else "it lacks bytes that its header promises"
+        missing = "it holds no bytes" if file.size == 0 else "it lacks bytes that its header promises, or its writer has it open"
         why = (
             f"it was still being written after {waited_s:g} s"
             if sight is Sight.CHANGED

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import JournalError, JournalFullError, StateLockedError
 from edge_agent.core.event import Event
 from edge_agent.core.frame import Admission, FileIdentity, SettledFile, SettleOutcome
+from edge_agent.core.portion import RefusedFrame
 from edge_agent.journal import Commit, FinishedFile, FrameRecord, Journal, JournalView, Outcome, Standing, operation
 from edge_agent.journal.schema import APPLICATION_ID, MIGRATIONS
 from edge_agent.watch.listing import EARLIEST_NS, LATEST_NS
@@ -120,6 +122,25 @@ async def test_a_grown_stack_keeps_its_generation(journal: Journal) -> None:
     assert await journal.frame_hashes(S, "stack.tif", 0) == {0: "h0", 1: "h1", 2: "h2"}
     (grown_again,) = await journal.admit([settled("stack.tif", size=3)])
     assert grown_again.generation == 1
+
+
+async def test_a_portion_leaves_its_file_pending_and_what_was_refused_is_known(journal: Journal) -> None:
+    (admission,) = await journal.admit([settled("stack.nxs")])
+    refused = RefusedFrame(1, "", "not_finite", "frame 1 holds no numbers", "look")
+    portion = replace(scored(admission, "h0"), outcome=None, refused=(refused,))
+    await journal.commit(Commit((portion,), {S: "1"}))
+    assert await journal.pending(0, 10) == [admission]
+    assert await journal.frame_hashes(S, "stack.nxs", 0) == {0: "h0", 1: ""}
+    assert await journal.last_frame(S, "stack.nxs", 0) == (1, "")
+    assert await journal.last_frame(S, "stack.nxs", 1) is None
+    with pytest.raises(JournalError, match="UNIQUE"):  # never a second row
+        await journal.commit(Commit((portion,), {S: "2"}))
+    assert await journal.drift_state(S) == "1"
+    await journal.commit(Commit((replace(portion, frames=(), refused=()), scored(admission, "h2", first=2))))
+    assert await journal.pending(0, 10) == []
+    assert await journal.last_frame(S, "stack.nxs", 0) == (2, "h2")
+    assert await journal.prune(time.time_ns() + 10**9) == 2 + 1 + 1  # two scored frames, the refused one, the admission
+    assert await journal.last_frame(S, "stack.nxs", 0) is None
 
 
 async def test_published_events_are_never_given_out_again(journal: Journal) -> None:
