@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
+from edge_agent.core.errors import SinkUnavailableError
 from edge_agent.publish.kafka_clients import connect
 
 if TYPE_CHECKING:
@@ -32,6 +33,25 @@ class Cursor:
     def to_json(self) -> bytes:
         """The cursor record's value."""
         return json.dumps({"journal_id": self.journal_id, "seq": self.seq}).encode()
+
+    @classmethod
+    def from_json(cls, value: bytes, topic: str) -> Cursor:
+        """Read what `to_json` wrote.
+
+        Raises SinkUnavailableError for anything else: to go on without a cursor would be to publish twice.
+        """
+        try:
+            fields = json.loads(value)
+            journal_id, seq = fields["journal_id"], fields["seq"]
+        except (ValueError, TypeError, LookupError, RecursionError):
+            journal_id = seq = None
+        if type(journal_id) is not str or type(seq) is not int or seq < 0:
+            raise SinkUnavailableError(
+                f"topic {topic}",
+                f"this agent's newest record in it is no cursor ({value[:60]!r})",
+                "find out who else may write there; the record before it, written again, mends it",
+            )
+        return cls(journal_id, seq)
 
 
 def read_cursor(settings: KafkaSettings, *, topic_exists: bool) -> Cursor | None:
@@ -96,13 +116,12 @@ def _newest(consumer: Any, agent: str, partition: Any, begin: int, end: int) -> 
 def _newest_between(consumer: Any, agent: str, partition: Any, start: int, end: int) -> Cursor | None:
     consumer.assign([partition])
     consumer.seek(partition, start)
-    newest = None
+    newest: bytes | None = None
     deadline = time.monotonic() + FIRST_FETCH_PATIENCE_S
     while consumer.position(partition) < end:
         for record in consumer.poll(timeout_ms=100).get(partition, ()):
             if record.offset < end and record.key == agent.encode() and record.value is not None:
-                fields = json.loads(record.value)
-                newest = Cursor(str(fields["journal_id"]), int(fields["seq"]))
+                newest = record.value
         if time.monotonic() > deadline:
             raise KafkaTimeoutError(f"the cursor topic {partition.topic} could not be read to its end")
-    return newest
+    return None if newest is None else Cursor.from_json(newest, partition.topic)
