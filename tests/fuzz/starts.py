@@ -30,6 +30,7 @@ TEXTS = {
         b'[agent]\nname = "a"\n[http]\nlisten = "127.0.0.1:1"\n[[stream]]\nname = "a"\npath = "/a"\nsample = "name:(S[0-9]+)_"\n',
     ),
     "orders": (b'{"id": "%s", "verb": "hold", "who": "a", "why": "b", "asked_at_ns": 0, "stream": "s", "for_s": 1.5}' % (b"0" * 32),),
+    "cursor": (b'{"journal_id": "0a1b", "seq": 12}',),
     "names": (b"name:(S[0-9]+)_\nS12_0001.tif", b"folder\na/b/c.tif", b"metadata:x\na"),
     "patterns": (b"**/*.tif\na/b.tif", b"[!a]?/**\nb1/c", b"[a-z]*.{x}\nq"),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge_agent.config.load import load_settings
-from edge_agent.core.errors import QUARANTINE_REASONS, ConfigurationError, FrameRejectedError, ModelError
+from edge_agent.core.errors import QUARANTINE_REASONS, ConfigurationError, FrameRejectedError, ModelError, SinkUnavailableError
 from edge_agent.core.naming import NameRule
 from edge_agent.drift.calibration import load_calibration
 from edge_agent.frames import DecodeLimits
@@ -23,6 +23,7 @@ from edge_agent.frames.readers.xml import XmlError, parse_xml
 from edge_agent.frames.registry import readers
 from edge_agent.inference.manifest import load_manifest
 from edge_agent.pipeline.orders import Orders
+from edge_agent.publish.kafka_cursor import Cursor
 from edge_agent.watch.patterns import PathFilter, natural_key
 
 if TYPE_CHECKING:
@@ -136,6 +137,12 @@ def orders(content: bytes) -> None:
         left.unlink()
 
 
+def cursor(content: bytes) -> None:
+    """A record of the cursor topic is a cursor, or what is wrong with it is said."""
+    with contextlib.suppress(SinkUnavailableError):
+        Cursor.from_json(content, "edge.cursors").to_json()
+
+
 def names(content: bytes) -> None:
     """A rule is one or is refused; a path has a name or none."""
     rule, _, path = content.decode("utf-8", "surrogateescape").partition("\n")
@@ -166,8 +173,9 @@ def targets() -> dict[str, Target]:
         name = f"a{reader.suffixes[0]}"
         of_readers[f"read-{_plain(reader)}"] = partial(read, name)
         of_readers[f"look-{_plain(reader)}"] = partial(look, reader, name)
-    others: tuple[Any, ...] = (beside, emi, ini, xml, fei, zeiss, manifest, calibration, configuration, orders, names, patterns, answers)
-    return {**of_readers, **{target.__name__: target for target in others}}
+    texts: tuple[Any, ...] = (beside, emi, ini, xml, fei, zeiss)
+    others: tuple[Any, ...] = (manifest, calibration, configuration, orders, cursor, names, patterns, answers)
+    return {**of_readers, **{target.__name__: target for target in (*texts, *others)}}
 
 
 def _plain(reader: Reader) -> str:
