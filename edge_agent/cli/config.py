@@ -6,7 +6,13 @@ import typer
 
 from edge_agent.cli.options import ConfigOption
 
-app = typer.Typer(help="Show, check and describe the configuration.", no_args_is_help=True)
+HELP = """Show, check and describe the configuration.
+
+Example: edge-agent config validate
+
+Example: edge-agent config show
+"""
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @app.command("show")
@@ -28,9 +34,12 @@ def validate(config: ConfigOption = None) -> None:
     """
     from edge_agent.agent import check
     from edge_agent.config import find_configuration, load_settings, with_secrets
+    from edge_agent.observe import hide_in_tracebacks
 
     path = find_configuration(config)
-    for line in check(with_secrets(load_settings(path))):
+    settings = with_secrets(load_settings(path))
+    hide_in_tracebacks(settings.secrets)
+    for line in check(settings):
         typer.echo(line)
     typer.echo(f"{path}: good")
 

@@ -21,9 +21,10 @@ def command(
     """
     from edge_agent.agent import Agent, plan, run_agent
     from edge_agent.config import find_configuration, load_settings, with_secrets
-    from edge_agent.observe import configure_logging
+    from edge_agent.observe import configure_logging, hide_in_tracebacks
 
     settings = with_secrets(load_settings(find_configuration(config)))
+    hide_in_tracebacks(settings.secrets)
     if dry_run:
         for line in plan(settings, once=once):
             typer.echo(line)

@@ -23,6 +23,8 @@ def _rule(text: str) -> str:
 
 
 Rule = Annotated[str, AfterValidator(_rule)]
+TELLING_LENGTH = 12
+"""A shorter part of an address is a word, such as alerts, rather than a secret."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
@@ -354,8 +356,10 @@ class Settings(Section):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Secret values of this configuration, so that a log can blank them."""
+        """Secret values of this configuration, so that a log can blank them; of a webhook's address what follows the host, too."""
         held = [self.http.token, self.alert.webhook]
         if self.kafka is not None:
             held += [self.kafka.sasl_password, self.kafka.oauth_client_secret]
-        return tuple(secret.get_secret_value() for secret in held if secret is not None)
+        told = [secret.get_secret_value() for secret in held if secret is not None]
+        way = self.alert.webhook.get_secret_value().partition("://")[2].partition("/")[2] if self.alert.webhook else ""
+        return (*told, way) if len(way) >= TELLING_LENGTH else tuple(told)

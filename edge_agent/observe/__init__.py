@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.observe.asking import get
 from edge_agent.observe.http import AddressTakenError, HealthServer, bind, check_http
-from edge_agent.observe.logging import configure_logging
+from edge_agent.observe.logging import configure_logging, hide_in_tracebacks
 from edge_agent.observe.metrics import Metrics
 from edge_agent.observe.parts import PartState, PartStatus, overall
 from edge_agent.observe.watchdog import Watchdog
@@ -20,5 +20,6 @@ __all__ = [
     "check_http",
     "configure_logging",
     "get",
+    "hide_in_tracebacks",
     "overall",
 ]

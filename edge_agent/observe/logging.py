@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
+import traceback
 from typing import TYPE_CHECKING, Literal, TextIO
 
 import structlog
 
+from edge_agent.core.blanking import HIDDEN, Blanking
 from edge_agent.observe.flood import Flood
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -21,7 +25,6 @@ QUIET_LIBRARIES = ("uvicorn", "asyncio", "watchdog", "PIL", "tifffile")
 SILENT_LIBRARIES = ("kafka",)
 """Told by us alone: while a broker is away kafka-python writes megabytes an hour, and its debug lines carry the configuration."""
 SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|credential|api_?key|private_?key", re.IGNORECASE)
-HIDDEN = "**********"
 
 
 def configure_logging(
@@ -60,7 +63,7 @@ def configure_logging(
     )
     handler = logging.StreamHandler(stream)
     handler.addFilter(Flood())
-    handler.setFormatter(_Blanking(formatter, tuple(filter(None, secrets))))
+    handler.setFormatter(_BlankingFormatter(formatter, Blanking(secrets)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -85,16 +88,24 @@ def hide_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> Event
     return line
 
 
-class _Blanking(logging.Formatter):
+def hide_in_tracebacks(secrets: Sequence[str]) -> None:
+    """Blank `secrets` in the traceback that ends the process, or a thread of it, too."""
+    blanked = Blanking(secrets)
+
+    def told(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        sys.stderr.write(blanked("".join(traceback.format_exception(kind, error, trace))))
+
+    sys.excepthook = told
+    threading.excepthook = lambda ended: told(ended.exc_type, ended.exc_value, ended.exc_traceback)
+
+
+class _BlankingFormatter(logging.Formatter):
     """Blanks known secret values in finished lines, wherever they came from."""
 
-    def __init__(self, inner: logging.Formatter, secrets: tuple[str, ...]) -> None:
+    def __init__(self, inner: logging.Formatter, blanked: Blanking) -> None:
         super().__init__()
         self._inner = inner
-        self._secrets = secrets
+        self._blanked = blanked
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._inner.format(record)
-        for secret in self._secrets:
-            line = line.replace(secret, HIDDEN)
-        return line
+        return self._blanked(self._inner.format(record))

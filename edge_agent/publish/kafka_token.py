@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LONGEST_BYTES = 65_536
 """The longest token, and the longest answer of a token endpoint."""
 PATIENCE_S = 5.0
+ERRORS = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
+"""What may be repeated of an answer: RFC 6749, section 5.2."""
 USED_FRACTION = 0.8
 """Of its lifetime, after which a token is fetched anew."""
 UNKNOWN_LIFETIME_S = 60.0
@@ -132,13 +134,13 @@ class EndpointToken(AbstractTokenProvider):  # type: ignore[misc] # as above
 
 
 def _error_of(error: urllib.error.HTTPError) -> str:
-    """The error code of RFC 6749, section 5.2, such as invalid_client, where the answer holds one."""
+    """The error's code where the answer holds one; nothing else of it, for it may repeat what was sent."""
     with error:
         try:
             code = json.loads(error.read(LONGEST_BYTES))["error"]
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
             return ""
-    return f" ({code})" if isinstance(code, str) and code.isidentifier() and len(code) < 64 else ""
+    return f" ({code})" if code in ERRORS else ""
 
 
 def _reason(error: Any) -> str:

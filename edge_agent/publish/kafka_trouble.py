@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kafka.errors import SaslAuthenticationFailedError, UnsupportedSaslMechanismError
 
+from edge_agent.core.blanking import Blanking
 from edge_agent.core.errors import EdgeAgentError, SinkUnavailableError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def explain(settings: KafkaSettings, error: BaseException) -> SinkUnavailableErr
     troubles = [_trouble(settings, address, thoroughly=True) for address in settings.bootstrap_servers]
     if all(troubles) and (first := troubles[0]):
         return first
-    said = next((text for cause in reversed(causes) if (text := _words(cause))), type(error).__name__)
+    said = next((text for cause in reversed(causes) if (text := _words(settings, cause))), type(error).__name__)
     if settings.security_protocol.startswith("SASL"):  # kafka-python drops a refusal that comes together with the connection's end
         return SinkUnavailableError(
             f"[kafka] sasl_mechanism = {settings.sasl_mechanism}",
@@ -62,11 +63,11 @@ def _told(settings: KafkaSettings, cause: BaseException) -> SinkUnavailableError
     if isinstance(cause, EdgeAgentError):
         return SinkUnavailableError(cause.thing, cause.reason, cause.remedy)
     if isinstance(cause, SaslAuthenticationFailedError):
-        return _unknown_to_it(settings, _words(cause))
+        return _unknown_to_it(settings, _words(settings, cause))
     if isinstance(cause, UnsupportedSaslMechanismError):
         return SinkUnavailableError(
             f"[kafka] sasl_mechanism = {settings.sasl_mechanism}",
-            f"the broker at {settings.address} does not offer it at this port ({_words(cause)})",
+            f"the broker at {settings.address} does not offer it at this port ({_words(settings, cause)})",
             "choose one that it offers, or its other port",
         )
     return None
@@ -91,8 +92,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()).removeprefix(f"{type(error).__name__}: ")
+def _words(settings: KafkaSettings, error: BaseException) -> str:
+    """In one line, and without what a broker repeats of its login."""
+    return Blanking([settings.sasl_password or ""])(" ".join(str(error).split()).removeprefix(f"{type(error).__name__}: "))
 
 
 def _unknown_to_it(settings: KafkaSettings, said: str) -> SinkUnavailableError:

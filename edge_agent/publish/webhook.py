@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edge_agent import __version__
+from edge_agent.core.address import is_https_or_local
 from edge_agent.core.errors import ConfigurationError, SinkUnavailableError
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.publish.cloudevent import structured
@@ -107,6 +108,8 @@ def shown_address(address: str) -> str:
         raise _no_address("it names no host")
     if parts.username is not None or parts.password is not None:
         raise _no_address("it holds a user's name or password, which would not be sent")
+    if not is_https_or_local(address):
+        raise _no_address("it is http to another machine, where anybody on the way could read it")
     if not address.isascii() or any(character.isspace() or not character.isprintable() for character in address):
         raise _no_address("it holds white space or characters that a URL has to escape")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
