@@ -28,6 +28,7 @@ FOLDERS = (
     "burst",
 )
 SURROUNDINGS = ("kill_agent", "full_state", "full_data", "network_broker", "network_triton", "set_clock")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, mounts and clocks of Linux")
 SEED = int(os.environ.get("EDGE_AGENT_TEST_SEED", "7"))
 
 
@@ -37,7 +38,7 @@ def test_every_kind_of_fault_has_its_turn() -> None:
 
 @pytest.fixture
 def peers(kcat: None) -> None:
-    """All that the bench needs beside Python."""
+    """All that the bench needs beside Python; without root it leaves out what needs mounts and rights."""
     if reason := kafka.why_absent():
         absent("kafka", reason)
     if reason := triton.why_absent():
@@ -46,8 +47,8 @@ def peers(kcat: None) -> None:
         absent("prometheus", reason)
     if clock_library() is None:
         absent("libfaketime", "there is none; as root: apt-get install libfaketime")
-    if sys.platform != "linux" or set(possible()) != set(KINDS):
-        absent("root", "file systems can be mounted by root on Linux only")
+    if os.geteuid() == 0 and set(possible()) != set(KINDS):
+        absent("root", "file systems cannot be mounted here")
 
 
 @pytest.mark.timeout(240)
@@ -59,5 +60,5 @@ def test_nothing_is_lost_doubled_or_reordered_and_alerts_are_those_of_an_undistu
 ) -> None:
     report = bench(Order(SEED, kills=kills, minutes=2.0, kinds=kinds, scale=0.3, rate=8.0, quiet_s=1.0))
     assert report["differences"] == [], in_words(report)
-    assert set(report["faults"]["faults_by_kind"]) | set(report["faults"]["missed"]) == set(kinds)
+    assert set(report["faults"]["faults_by_kind"]) | set(report["faults"]["missed"]) == set(kinds) & set(possible())
     assert report["counts"]["alerts_undisturbed"] > 0

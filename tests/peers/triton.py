@@ -128,6 +128,11 @@ class TritonServer:
             return False
 
     @property
+    def says_live(self) -> bool:
+        """Whether the server answers and its models, if any were accepted, are loaded."""
+        return self._live()
+
+    @property
     def says_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/v2/health/ready", timeout=2) as answer:

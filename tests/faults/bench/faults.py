@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 AIM_S = 4.0
 """How long a kill waits for the work that it is to interrupt."""
+THAW_S = 10.0
+"""How long Triton may take to answer after it was stopped."""
 AIMS = ("admitted", "finished", "acknowledged")
 
 
@@ -127,6 +129,13 @@ def freeze_triton(world: World, fault: Fault, note: Note) -> Iterator[None]:
     world.triton.freeze()
     yield
     world.triton.thaw()
+    deadline = time.monotonic() + THAW_S
+    while not world.triton.says_live and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if not world.triton.says_live:  # the real one dies of it now and then: whoever runs it starts it again
+        note.text = "Triton did not survive it, and was started again"
+        world.triton.kill()
+        world.triton.start()
 
 
 @contextmanager
