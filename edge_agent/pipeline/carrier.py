@@ -87,7 +87,7 @@ class Carrier:
         self._held: list[Job] = []
         self._to_predict: asyncio.Queue[Job] = asyncio.Queue(DECODED_AHEAD)
         self._fed_up_to = 0
-        self._under_way: dict[int, Job] = {}
+        self._under_way: dict[int, Admission] = {}
         self._waits = {"read": "", "predict": ""}
         self.judging = asyncio.Lock()
         """Held from judging frames to their commit: whoever else changes what the line is judged by takes it."""
@@ -140,7 +140,7 @@ class Carrier:
                 seen_before = admission.generation > 0 or not self._fed_up_to  # an earlier run may have begun with its oldest file
                 job = Job(admission, self._line, admission.generation, seen_before=seen_before)
                 self._in_order.append(job)
-                self._under_way[admission.seq] = job
+                self._under_way[admission.seq] = admission
                 self._fed_up_to = admission.seq
                 await self._start(job)
             if not admissions:
@@ -254,8 +254,8 @@ class Carrier:
 
     def _has_predecessor(self, job: Job) -> bool:
         """Whether an earlier state of the same file is still on its way."""
-        earlier = (other.admission for other in self._under_way.values() if other.admission.seq < job.admission.seq)
-        return any(admission.file.path == job.admission.file.path for admission in earlier)
+        earlier = (other for other in self._under_way.values() if other.seq < job.admission.seq)
+        return any(other.file.path == job.admission.file.path for other in earlier)
 
     # 4. predict
 
@@ -315,6 +315,7 @@ class Carrier:
             if job.more is None:  # the file's last portion
                 self._window.release()
                 del self._under_way[job.admission.seq]
+            job.more = None  # else whoever still has a stack's first portion has all that followed
         held, self._held = self._held, []
         for job in held:
             await self._start(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from edge_agent.core.telemetry import NoTelemetry
 from edge_agent.core.verdict import DriftState, Verdict
 from edge_agent.journal import Journal, JournalView
 from edge_agent.pipeline import Pipeline, StreamLine
+from edge_agent.pipeline.line import Job
 from tests.an_agent import frame
 from tests.calibrated_model import as_frame
 from tests.unit.pipeline.test_pipeline import Predictor
@@ -311,3 +313,13 @@ async def test_a_file_without_an_image_yet_takes_no_generation(tmp_path: Path) -
             await line.drained()
         assert await line.scored() == frames_of("growing", 2)
         assert line.outcomes == {"repeat": 2, "scored": 2}
+
+
+async def test_what_was_committed_of_a_long_stack_is_let_go_of_while_the_rest_is_read(tmp_path: Path) -> None:
+    disk = Disk({"stack": list(range(62))}, stop_before=("stack", 59))
+    async with running(tmp_path, disk) as line:
+        await line.admit("stack")
+        await until_judged(line, 60)
+        gc.collect()
+        left = [one for one in gc.get_objects() if isinstance(one, Job) and one.line.name == "sem"]
+        assert len(left) <= 4  # of the twenty portions
