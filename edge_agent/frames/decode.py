@@ -17,6 +17,7 @@ import numpy as np
 from edge_agent.core.errors import FrameRejectedError
 from edge_agent.core.frame import Frame
 from edge_agent.core.portion import Portion, RefusedFrame
+from edge_agent.frames.bounded import bounded
 from edge_agent.frames.completeness import ends_early
 from edge_agent.frames.grey import full_scale_of, to_grey
 from edge_agent.frames.limits import LEAST_FRAMES, DecodeLimits
@@ -242,7 +243,7 @@ def _finish(page: Page, index: int, count: int, name: str, limits: DecodeLimits)
     scale = full_scale_of(pixels, page.bits)
     if scale <= 0:
         refuse(name, "unsupported", f"{where} holds no value above 0")
-    acquisition = page.acquisition
+    acquisition = bounded(page.acquisition)
     if note:
         acquisition = dataclasses.replace(acquisition, extra={**acquisition.extra, "colour": note})
     return Frame(pixels, scale, index, count, content_hash(pixels), acquisition, measure(pixels, scale))

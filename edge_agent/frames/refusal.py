@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from edge_agent.core.errors import FrameRejectedError
+from edge_agent.frames.bounded import one_line
 
 REMEDIES = {
     "empty": "look why the instrument wrote nothing, then save the frame again",
@@ -26,14 +27,4 @@ LONGEST = 400
 
 def refuse(name: str, cause: str, reason: str, remedy: str | None = None) -> NoReturn:
     """Raise FrameRejectedError with the cause's way out, unless there is a better one; the reason may quote the file."""
-    raise FrameRejectedError(name, cause, clear(reason), remedy or REMEDIES[cause])
-
-
-def clear(text: str) -> str:
-    r"""`text` on one line of at most LONGEST characters, without those that a terminal obeys or that turn its direction.
-
-    >>> clear("holds \x1b[2J\n 1\u202e bytes")
-    'holds ?[2J 1? bytes'
-    """
-    line = " ".join(text[: 2 * LONGEST].split())
-    return "".join(letter if letter.isprintable() else "?" for letter in line)[:LONGEST]
+    raise FrameRejectedError(name, cause, one_line(reason, LONGEST), remedy or REMEDIES[cause])
