@@ -39,7 +39,10 @@ def main() -> int:
     chosen = [seed for seed in seeds() if asked.form in {None, seed.form}]
     files: Iterator[Hostile] = corpus(chosen) if asked.all else iter(sample(chosen, asked.draw, asked.files))
     files = (one for one in files if asked.kind in {None, one.kind} and asked.form in {None, one.seed.form})
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder, opened_below(Path(folder)) as opened:
+    with (
+        tempfile.TemporaryDirectory(prefix="edge-agent-hostile-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder,
+        opened_below(Path(folder)) as opened,
+    ):
         bench = Bench(Path(folder), DecodeLimits(time_s=asked.time_s))
         examined = asyncio.run(bench.run(_telling(files, asked.minutes * 60)))
     print(table(examined))

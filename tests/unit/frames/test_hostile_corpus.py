@@ -24,7 +24,7 @@ OWN_GROWTH_BYTES = 200 << 20
 
 
 async def test_whatever_a_file_does_it_ends_scored_or_refused_and_the_next_good_one_is_read() -> None:
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder, opened_below(Path(folder)) as opened:
+    with tempfile.TemporaryDirectory(prefix="edge-agent-hostile-", dir=IN_MEMORY) as folder, opened_below(Path(folder)) as opened:
         bench = Bench(Path(folder), DecodeLimits(time_s=3))
         examined = await bench.run(sample(seeds(), DRAW, FILES))
     complaints = [f"{one.hostile}: {complaint}" for one in examined for complaint in one.complaints]
