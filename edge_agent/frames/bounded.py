@@ -19,6 +19,9 @@ TEXT_LENGTH = 2000
 MOST_TEXT = 1 << 17
 """Characters of all further keys and their texts."""
 
+KEPT = "\t\n\r\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
+"""Letters that Python does not call printable and that texts have all the same."""
+
 
 def bounded(acquisition: Acquisition) -> Acquisition:
     """The same with every field such that it can travel, be a name, and stand in an event; what cannot is left out."""
@@ -44,12 +47,19 @@ def _texts(extra: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     left = MOST_TEXT
     for key, text in extra.items():
-        name, value = str(key)[:NAME_LENGTH], str(text)[:TEXT_LENGTH]
+        name, value = one_line(str(key), NAME_LENGTH), _harmless(str(text)[:TEXT_LENGTH])
         left -= len(name) + len(value)
         if left < 0:
             break
         kept[name] = value
     return kept
+
+
+def _harmless(text: str) -> str:
+    """`text` without characters that a terminal obeys; its lines stay."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in KEPT else "?" for letter in text)
 
 
 def one_line(text: str, longest: int) -> str:

@@ -52,6 +52,11 @@ def test_names_are_short_lines_and_times_have_a_zone() -> None:
     assert made.acquired_at == datetime(2024, 1, 2, tzinfo=UTC)
 
 
+def test_further_texts_keep_their_lines_and_lose_what_a_terminal_obeys() -> None:
+    made = bounded(Acquisition(extra={"note": "5\N{NO-BREAK SPACE}kV\r\n\tfine", "\x1b]0;owned\x07": "\x1b[2Jgone\u202e"})).extra
+    assert made == {"note": "5\N{NO-BREAK SPACE}kV\r\n\tfine", "?]0;owned?": "?[2Jgone?"}
+
+
 def test_further_keys_come_to_so_much_at_most() -> None:
     made = bounded(Acquisition(extra={f"{number}{'k' * 5000}": "v" * 5000 for number in range(1000)})).extra
     assert made
