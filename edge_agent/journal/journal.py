@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,8 @@ class Journal:
         path = place / FILE_NAME
         try:
             with explained(path):
+                with contextlib.suppress(OSError):  # SQLite says better why it cannot be opened
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its other files get the rights of this one
                 connection = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
                 try:
                     check(connection, path)
@@ -160,8 +163,8 @@ class Journal:
         """Map the place of each of one generation's frames that was scored or refused to its content hash."""
         return await self._read(lambda connection: frames.hashes(connection, stream, path, generation))
 
-    async def last_frame(self, stream: str, path: str, generation: int) -> tuple[int, str] | None:
-        """Place and content hash of the last of those frames; None when there is none."""
+    async def last_frame(self, stream: str, path: str, generation: int) -> tuple[int, int, str] | None:
+        """Generation, place and content hash of the last of those frames, in `generation` or the newest before it; None without any."""
         return await self._read(lambda connection: frames.last(connection, stream, path, generation))
 
     async def drift_state(self, stream: str) -> str | None:

@@ -113,7 +113,8 @@ class JsonLinesSink:
             self._let_go()
             path = self._directory / f"{day}.jsonl"
             is_new = not path.exists()
-            self._file = path.open("ab", buffering=0)  # a buffer would try again, on closing, what failed for want of room
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+            self._file = os.fdopen(descriptor, "ab", buffering=0)  # a buffer would try again, on closing, what failed for want of room
             self._day = day
             if is_new:
                 self._forget_before(day)

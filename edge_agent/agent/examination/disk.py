@@ -87,5 +87,4 @@ def _secrets(settings: Settings, configuration: Path) -> Iterator[Finding]:
 
 def _written_in(settings: Settings) -> bool:
     """Whether the configuration itself holds a secret."""
-    kafka = settings.kafka
-    return bool(settings.http.token or settings.alert.webhook or (kafka and kafka.sasl_password))
+    return bool(settings.secrets)
