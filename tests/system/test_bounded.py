@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 KINDS = 40
 A_FOLDER = 100
 COUNTS_OBJECTS = """
-import gc, os, signal
+import gc, os, signal, weakref
 def count(*_):
     gc.collect()
     with open("{path}.part", "w") as file:
-        file.write(str(len(gc.get_objects())))
+        file.write(str(sum(type(one) is not weakref.ReferenceType for one in gc.get_objects())))
     os.replace("{path}.part", "{path}")
 signal.signal(signal.SIGUSR1, count)
 """
-"""Objects that were made since the agent began to run: what it imported before is frozen, and not among them."""
+"""Objects that were made since the agent began to run: what it imported before is frozen, and not among them; references that
+idle threads have yet to drop come and go."""
 
 
 @dataclass(frozen=True)
@@ -91,28 +92,29 @@ def known(agent: AgentProcess) -> int:
     return stream.known_files
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="posix: objects are counted by a signal")
-def test_two_thousand_frames_leave_nothing_behind(tmp_path: Path, models: Path) -> None:
+def test_a_thousand_more_frames_leave_nothing_behind(tmp_path: Path, models: Path) -> None:
     agent = AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models)
     agent.config.write_text(agent.config.read_text().replace("threads = 1", 'threads = 1\nretention = "3s"'))
     (agent.watched / "other").mkdir()  # an empty folder might be a mount point without its drive, which forgets nothing
     files = [as_tiff(seed, 6.0) for seed in range(KINDS)]
     with agent.start(first=COUNTS_OBJECTS.format(path=agent.home / "objects")):
         agent.ready()
-        feed(agent, files, range(800))
+        feed(agent, files, range(500))
         until(lambda: known(agent) == 0, "deleted files to be forgotten")
         before = looked_at(agent)
-        feed(agent, files, range(800, 2400))
+        feed(agent, files, range(500, 1500))
         until(lambda: known(agent) == 0, "deleted files to be forgotten")
         after = looked_at(agent)
         assert agent.stop() == 0
     told = f"{before}\n{after}"
-    assert after.objects < before.objects + 800, told  # one object a frame would be 1,600
+    assert after.objects < before.objects + 300, told  # one object a frame would be 1,000
     assert after.descriptors <= before.descriptors + 2, told
     assert after.threads <= before.threads + 2, told
     assert after.children <= before.children, told
     assert after.watches <= before.watches, told
-    assert after.journal_mb <= before.journal_mb + 4, told  # the results of 1,600 frames take 13 MB
+    assert after.journal_mb <= before.journal_mb + 4, told  # the results of 1,000 frames take 8 MB
 
 
 def test_a_flood_of_bad_files_is_told_each_by_an_event_and_together_in_a_few_lines(tmp_path: Path, models: Path) -> None:
