@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tests.an_agent import AgentProcess, frame, until, write_frame
-from tests.benchmarks.footprint import processor_s, resident_mb
+from tests.benchmarks.footprint import peak_mb, processor_s, resident_mb
 
 FILES = int(os.environ.get("FILES", "200000"))
 FOLDERS = tuple(map(int, os.environ.get("FOLDERS", "200,1").split(",")))
@@ -26,7 +26,7 @@ IDLE_S = float(os.environ.get("IDLE_S", "30"))
 def main() -> None:
     print(f"{FILES} files; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; memory of the agent with its children, each page once\n")
     print(
-        f"{'folders':>7} {'run':>20} {'ready s':>8} {'looked at all s':>16} {'MB ready':>9} {'MB afterwards':>14} {'idle % of a core':>17}"
+        f"{'folders':>7} {'run':>20} {'ready s':>8} {'looked at all s':>16} {'MB ready':>9} {'MB afterwards':>14} {'agent at most':>14} {'idle % of a core':>17}"
     )
     for folders in FOLDERS:
         with tempfile.TemporaryDirectory() as scratch:
@@ -71,7 +71,7 @@ def measure(agent: AgentProcess, row: str, new: Path | None = None, idle_s: floa
         before_s, since = processor_s(pid), time.perf_counter()
         time.sleep(idle_s)
         idle = f"{100 * (processor_s(pid) - before_s) / (time.perf_counter() - since):.2f}"
-    print(f"{row} {ready_s:>8.2f} {told:>16} {ready_mb:>9.0f} {afterwards_mb:>14.0f} {idle:>17}", flush=True)
+    print(f"{row} {ready_s:>8.2f} {told:>16} {ready_mb:>9.0f} {afterwards_mb:>14.0f} {peak_mb(pid):>14.0f} {idle:>17}", flush=True)
     agent.stop()
 
 

@@ -31,6 +31,15 @@ def resident_mb(pid: int) -> tuple[float, float]:
     return summed, proportional
 
 
+def peak_mb(pid: int) -> float:
+    """The most memory that was ever resident in the process alone, MB (Linux; else 0)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
 def decoders(pid: int) -> list[psutil.Process]:
     """The processes that read frames for the agent `pid`."""
     found = []
