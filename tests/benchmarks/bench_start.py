@@ -1,5 +1,6 @@
-"""A start with 200,000 files that are there and known: `python -m tests.benchmarks start`; FILES=20000 makes it shorter,
-FILES=1000000 longer; FOLDERS=1 has them all in one folder.
+"""A start with 200,000 files that are there and known: `python -m tests.benchmarks start`.
+
+FILES=20000 makes it shorter, FILES=1000000 longer; FOLDERS=1 has them all in one folder.
 
 A first run takes stock of the folder (start = "now"); the measured run begins anew on the same journal, with one file that came
 in between. Ready is the answer of /readyz; the whole folder has been looked at once that file is told. The model is the one that
@@ -26,7 +27,8 @@ IDLE_S = float(os.environ.get("IDLE_S", "30"))
 def main() -> None:
     print(f"{FILES} files; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; memory of the agent with its children, each page once\n")
     print(
-        f"{'folders':>7} {'run':>20} {'ready s':>8} {'looked at all s':>16} {'MB ready':>9} {'MB afterwards':>14} {'agent at most':>14} {'idle % of a core':>17}"
+        f"{'folders':>7} {'run':>20} {'ready s':>8} {'looked at all s':>16} {'MB ready':>9} {'MB afterwards':>14} "
+        f"{'agent at most':>14} {'idle % of a core':>17}"
     )
     for folders in FOLDERS:
         with tempfile.TemporaryDirectory() as scratch:
