@@ -99,8 +99,12 @@ def hide_in_tracebacks(secrets: Sequence[str]) -> None:
     threading.excepthook = lambda ended: told(ended.exc_type, ended.exc_value, ended.exc_traceback)
 
 
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]|\x1b(?!\\[[0-9;]*m)")
+"""What names of files may hold and terminals obey: controls but those that colour a line, and marks that turn its direction."""
+
+
 class _BlankingFormatter(logging.Formatter):
-    """Blanks known secret values in finished lines, wherever they came from."""
+    """Blanks known secret values in finished lines, wherever they came from, and what a terminal would obey."""
 
     def __init__(self, inner: logging.Formatter, blanked: Blanking) -> None:
         super().__init__()
@@ -108,4 +112,4 @@ class _BlankingFormatter(logging.Formatter):
         self._blanked = blanked
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._blanked(self._inner.format(record))
+        return _COMMANDS.sub("?", self._blanked(self._inner.format(record)))
