@@ -17,6 +17,7 @@ import numpy as np
 
 from edge_agent.core.errors import QUARANTINE_REASONS, FrameRejectedError
 from edge_agent.frames import DecodeLimits, DecoderPool, completeness, content_hash
+from edge_agent.frames.process import START_S
 from tests.hostile.hdf5 import SECRET
 from tests.hostile.seed import CannotBeMadeError
 from tests.hostile_files import micrograph, tiff
@@ -115,7 +116,7 @@ class Bench:
         decoder_bytes = max((_peak(str(pid)) for pid in pool.process_ids), default=0)
         self.grown_bytes = max(self.grown_bytes, _peak("self") - before_bytes)
         lost = bool(before_ids) and pool.process_ids != before_ids
-        if took_s > 2 * self.limits.time_s + 5:
+        if took_s > 2 * (self.limits.time_s + START_S):
             complaints.append(f"it took {took_s:.0f} s")
         if then_good or lost:
             complaints += await self._good(pool)
