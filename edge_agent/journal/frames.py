@@ -58,6 +58,9 @@ def keep(connection: sqlite3.Connection, files: Sequence[FinishedFile], now_ns: 
 TOLD = """
     SELECT frame_index, content_hash FROM frame WHERE stream = ?1 AND path = ?2 AND generation = ?3
     UNION ALL SELECT frame_index, content_hash FROM refused_frame WHERE stream = ?1 AND path = ?2 AND generation = ?3"""
+LAST = """
+    SELECT generation, frame_index, content_hash FROM {} WHERE stream = ?1 AND path = ?2 AND generation <= ?3
+    ORDER BY generation DESC, frame_index DESC LIMIT 1"""
 
 
 def hashes(connection: sqlite3.Connection, stream: str, path: str, generation: int) -> dict[int, str]:
@@ -65,11 +68,10 @@ def hashes(connection: sqlite3.Connection, stream: str, path: str, generation: i
     return dict(connection.execute(f"{TOLD} ORDER BY frame_index", (stream, stored(path), generation)).fetchall())
 
 
-def last(connection: sqlite3.Connection, stream: str, path: str, generation: int) -> tuple[int, str] | None:
-    """Place and content hash of the last of those frames; None when there is none."""
-    key = (stream, stored(path), generation)
-    newest = [
-        connection.execute(f"{part} ORDER BY frame_index DESC LIMIT 1", key).fetchone()  # one step each in the table's own index
-        for part in TOLD.split("UNION ALL")
-    ]
+def last(connection: sqlite3.Connection, stream: str, path: str, generation: int) -> tuple[int, int, str] | None:
+    """Generation, place and content hash of the last of a path's frames that was told of, in `generation` or the newest one before it.
+
+    None when there is none. One step each in the tables' own indices: a file that is written over for months has many generations.
+    """
+    newest = [connection.execute(LAST.format(table), (stream, stored(path), generation)).fetchone() for table in ("frame", "refused_frame")]
     return max(filter(None, newest), default=None)

@@ -234,12 +234,10 @@ class Carrier:
             self._wait_for("read", "")
 
     async def _find_witness(self, job: Job) -> None:
-        file = job.admission.file
-        for generation in range(job.admission.generation, -1, -1):  # some have no frames: kept generations, quarantined content
-            last = await self._around.journal.last_frame(file.stream, file.path, generation)
-            if last is not None:
-                job.generation, job.witness = generation, last
-                return
+        """Some generations have no frames: kept ones, and content that went to quarantine as a whole."""
+        last = await self._around.journal.last_frame(job.admission.file.stream, job.admission.file.path, job.admission.generation)
+        if last is not None:
+            job.generation, job.witness = last[0], last[1:]
 
     async def _is_same(self, job: Job, portion: Portion) -> bool:
         """Whether what was told of a file still stands in it: as far as it was read, and at least the last of it."""

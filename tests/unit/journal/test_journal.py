@@ -131,14 +131,15 @@ async def test_a_portion_leaves_its_file_pending_and_what_was_refused_is_known(j
     await journal.commit(Commit((portion,), {S: "1"}))
     assert await journal.pending(0, 10) == [admission]
     assert await journal.frame_hashes(S, "stack.nxs", 0) == {0: "h0", 1: ""}
-    assert await journal.last_frame(S, "stack.nxs", 0) == (1, "")
-    assert await journal.last_frame(S, "stack.nxs", 1) is None
+    assert await journal.last_frame(S, "stack.nxs", 0) == (0, 1, "")
+    assert await journal.last_frame(S, "stack.nxs", 100_000) == (0, 1, "")
+    assert await journal.last_frame(S, "stack.nxs", -1) is None
     with pytest.raises(JournalError, match="UNIQUE"):  # never a second row
         await journal.commit(Commit((portion,), {S: "2"}))
     assert await journal.drift_state(S) == "1"
     await journal.commit(Commit((replace(portion, frames=(), refused=()), scored(admission, "h2", first=2))))
     assert await journal.pending(0, 10) == []
-    assert await journal.last_frame(S, "stack.nxs", 0) == (2, "h2")
+    assert await journal.last_frame(S, "stack.nxs", 0) == (0, 2, "h2")
     assert await journal.prune(time.time_ns() + 10**9) == 2 + 1 + 1  # two scored frames, the refused one, the admission
     assert await journal.last_frame(S, "stack.nxs", 0) is None
 

@@ -323,3 +323,27 @@ async def test_what_was_committed_of_a_long_stack_is_let_go_of_while_the_rest_is
         gc.collect()
         left = [one for one in gc.get_objects() if isinstance(one, Job) and one.line.name == "sem"]
         assert len(left) <= 4  # of the twenty portions
+
+
+async def test_a_file_that_was_written_over_for_months_takes_no_longer_than_another(tmp_path: Path) -> None:
+    disk = Disk({"latest": [1]})
+    async with running(tmp_path, disk) as line:
+        questions = 0
+        asked = line.journal.last_frame
+
+        async def counted(stream: str, path: str, generation: int) -> tuple[int, int, str] | None:
+            nonlocal questions
+            questions += 1
+            return await asked(stream, path, generation)
+
+        line.journal.last_frame = counted  # type: ignore[method-assign]
+        disk.files.pop("latest")
+        for _ in range(30):  # thirty contents that nobody could use
+            await line.admit("latest")
+            await line.drained()
+        disk.files["latest"] = [1]
+        questions = 0
+        await line.admit("latest")
+        await line.drained()
+        assert questions == 1
+        assert await line.scored() == [("latest", 30, 0)]
