@@ -18,6 +18,10 @@ Key: TypeAlias = tuple[int, str | bytes]
 """A file's row: its directory's number and its name as it is stored."""
 FIRST: Key = (0, "")
 """Before every file."""
+RESULT = """
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM frame WHERE stream = ?1 AND path = ?2)
+    OR EXISTS (SELECT 1 FROM refused_frame WHERE stream = ?1 AND path = ?2)"""
+"""Whether anything is kept of a path."""
 
 
 def known_after(connection: sqlite3.Connection, stream: str, after: Key, limit: int) -> list[tuple[Key, str]]:
@@ -51,8 +55,7 @@ def forget(connection: sqlite3.Connection, stream: str, now_ns: int, before_ns: 
     ).fetchall()
     for number, name, path in rows:
         key = (number, name)
-        result = connection.execute("SELECT 1 FROM frame WHERE stream = ? AND path = ? LIMIT 1", (stream, stored(_joined(path, name))))
-        if result.fetchone() is not None:
+        if connection.execute(RESULT, (stream, stored(_joined(path, name)))).fetchone() is not None:
             connection.execute("UPDATE absent SET since_ns = ? WHERE directory = ? AND name = ?", (now_ns, *key))
             continue
         connection.execute("DELETE FROM absent WHERE directory = ? AND name = ?", key)

@@ -11,6 +11,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import JournalError
 from edge_agent.core.event import Event
 from edge_agent.core.frame import FileIdentity, SettledFile, SettleOutcome
+from edge_agent.core.portion import RefusedFrame
 from edge_agent.journal import FIRST, Commit, FinishedFile, FrameRecord, Journal, Outcome, absence, retention, schema
 from edge_agent.journal.schema import APPLICATION_ID, MIGRATIONS
 
@@ -156,6 +157,19 @@ async def test_who_has_results_is_kept_until_they_have_gone(journal: Journal, cl
     await journal.forget_absent(S, 9_000)
     assert not await known(journal)
     assert [one.generation for one in await admitted(journal, "a.tif")] == [0]
+
+
+async def test_who_has_but_refused_frames_is_kept_until_they_have_gone(journal: Journal, clock: Clock) -> None:
+    """Else a stack that comes back would be refused at generation 0 twice, which no journal takes."""
+    (done,) = await admitted(journal, "stack.h5")
+    refused = tuple(RefusedFrame(place, "", "constant", "all 0", "look") for place in range(2))
+    await journal.note_absent(list((await known(journal)).values()), [])
+    clock.at_ns = 5_000  # the model was away, and the file went meanwhile
+    await journal.commit(Commit((FinishedFile(done, Outcome.QUARANTINED, 0, refused=refused),)))
+    await journal.forget_absent(S, 4_000)
+    (back,) = await journal.admit([SettledFile(FileIdentity(S, "stack.h5", 2, 2), SettleOutcome.COMPLETE, 7)])
+    await journal.commit(Commit((FinishedFile(back, Outcome.QUARANTINED, back.generation, refused=refused),)))
+    assert back.generation == 1
 
 
 async def test_nobody_is_forgotten_while_frames_of_that_age_wait(journal: Journal, clock: Clock) -> None:
