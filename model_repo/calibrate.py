@@ -40,8 +40,8 @@ EVERY_S = 60.0
 SEED = 2021
 
 
-def calibrate(folder: Path, source: Source, visits: CalibrationVisits, tell: Callable[[str], None] = print) -> str:
-    """Write `folder`/calibration.json and its digest into the manifest; return what can be promised, in words.
+def calibrate(folder: Path, source: Source, visits: CalibrationVisits, tell: Callable[[str], None] = print, out: Path | None = None) -> str:
+    """Write calibration.json and its digest in the manifest, into `folder` or a whole copy at `out`; return what can be promised, in words.
 
     `tell` takes a line of progress a minute.
 
@@ -65,7 +65,7 @@ def calibrate(folder: Path, source: Source, visits: CalibrationVisits, tell: Cal
         members=manifest.members,
         source=f"{source.name}; {len({frame.sample for frame in frames})} sources, those of training for the acquisition alone",
     )
-    with staged(folder) as made:
+    with staged(out or folder) as made:
         shutil.copytree(folder, made, dirs_exist_ok=True)
         (made / FILE).write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
         named = manifest.model_copy(update={"calibration": DigestedFile(file=FILE, sha256=sha256_of(made / FILE))})

@@ -10,7 +10,7 @@ import structlog
 
 from edge_agent import __version__
 from edge_agent.agent.chores import Chores
-from edge_agent.agent.compose import NAMES_NONE, check_places
+from edge_agent.agent.compose import NAMES_NONE, check_folders, check_places
 from edge_agent.agent.parts import assemble
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError, PredictorUnavailableError, SinkUnavailableError
@@ -62,6 +62,8 @@ class Agent:
     async def run(self) -> None:
         """Run until stopped, or with `once` until the backlog is done; raises EdgeAgentError for what waiting cannot mend."""
         check_places(self.settings)
+        if self.once:
+            check_folders(self.settings)
         async with contextlib.AsyncExitStack() as release:
             parts = await assemble(self.settings, once=self.once, on_event=self._on_event, clock=self._clock, release=release)
             self.url = parts.server.url

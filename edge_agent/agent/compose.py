@@ -237,3 +237,10 @@ def check_places(settings: Settings) -> None:
                 f"lies inside the folder that stream {stream.name} watches",
                 "choose a folder outside it",
             )
+
+
+def check_folders(settings: Settings) -> None:
+    """Refuse a folder that is not there, for those who wait for none; raises ConfigurationError."""
+    for stream in settings.stream:
+        if not stream.path.is_dir():
+            raise ConfigurationError(str(stream.path), "there is no such folder", "create it, connect its drive, or correct the path")

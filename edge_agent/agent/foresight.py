@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.agent.alerting import alert_sinks
 from edge_agent.agent.broker import broker_settings
-from edge_agent.agent.compose import NAMES_NONE, check_places, find_served_model, make_judge
+from edge_agent.agent.compose import NAMES_NONE, check_places, find_served_model, lots_not_calibrated, make_judge
 from edge_agent.core.address import LOOPBACK
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.shift import Shift
@@ -20,6 +20,7 @@ from edge_agent.watch import list_files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edge_agent.agent.compose import ServedModel
     from edge_agent.config import Settings, StreamSettings
     from edge_agent.drift import Calibration
 
@@ -34,13 +35,17 @@ def check(settings: Settings) -> Iterator[str]:
     check_places(settings)
     for stream in settings.stream:
         if not stream.path.is_dir():
+            is_file = stream.path.is_file()
             raise ConfigurationError(
-                f"[stream {stream.name}] path = {stream.path}", "there is no such folder", "create it or correct the path"
+                f"[stream {stream.name}] path = {stream.path}",
+                "it is a file" if is_file else "there is no such folder",
+                "name the folder that it lies in, and files by include" if is_file else "create it or correct the path",
             )
         model = find_served_model(settings, stream)
         manifest = model.manifest
         members = f"{manifest.members} members, lots {', '.join(manifest.lots)}"
         yield f"stream {stream.name}: {stream.path} -> {manifest.name} version {manifest.version} ({stream.model.backend}), {members}"
+        yield from (f"stream {stream.name}: {line}" for line in _covered(stream, model))
         yield f"stream {stream.name}: {make_judge(stream, model, None).guarantee}"
         if stream.sample in NAMES_NONE:
             yield f"stream {stream.name}: WARNING: it names no samples; set its sample rule if its files or folders can tell them"
@@ -72,6 +77,23 @@ def _exposed(settings: Settings) -> Iterator[str]:
             yield "events: WARNING: the password goes over the network unencrypted; use SASL_SSL"
         elif kafka.security_protocol in {"PLAINTEXT", "SASL_PLAINTEXT"}:
             yield "events: WARNING: they go over the network unencrypted; use SSL or SASL_SSL"
+
+
+def _covered(stream: StreamSettings, model: ServedModel) -> Iterator[str]:
+    """Lots of the model that will not be judged; raises ConfigurationError where none would be."""
+    missing = lots_not_calibrated(model)
+    if model.calibration is None or not missing:
+        return
+    if len(missing) < len(model.manifest.lots):
+        yield f"WARNING: the calibration does not hold lots {', '.join(missing)}: frames taken for them will be scored, not judged"
+    elif stream.lot in NAMES_NONE:
+        raise ConfigurationError(
+            f"[stream {stream.name}] the calibration of model {model.manifest.name}",
+            f"holds {', '.join(model.calibration.lots)}, but none of the model's lots {', '.join(missing)}, so no frame would be judged",
+            f"run `edge-agent calibrate --stream {stream.name}` with samples of these, or have frames declare their lots",
+        )
+    else:
+        yield f"WARNING: the calibration holds no lot of the model: only frames declared {', '.join(model.calibration.lots)} are judged"
 
 
 def _held_for(calibration: Calibration | None) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge_agent import __version__
@@ -12,7 +13,7 @@ from edge_agent.agent.health import Health
 from edge_agent.agent.presence import leave_card, take_card
 from edge_agent.agent.stands import stands_by
 from edge_agent.evidence import EvidenceKeeper, Source
-from edge_agent.journal import Journal
+from edge_agent.journal import Journal, operation
 from edge_agent.observe import HealthServer, Metrics, Watchdog
 from edge_agent.pipeline import Orders, Pipeline
 from edge_agent.publish import ALERT_TYPES, Publisher
@@ -86,9 +87,13 @@ async def assemble(
         reader = make_reader(settings, stream)
         release.push_async_callback(reader.close)
         stands = await stands_by(journal, stream.name, model.calibration)
-        line = make_line(stream, model, predictors.of(stream, model), reader, await journal.drift_state(stream.name), stands)
+        state = await journal.drift_state(stream.name)
+        line = make_line(stream, model, predictors.of(stream, model), reader, state, stands)
         metrics.model(stream.name, model.manifest.name, model.manifest.version, model.manifest.onnx.sha256)
         metrics.open_episodes(stream.name, line.desk.calling(line.judge.open_kinds))
+        last = await journal.look(partial(operation.last_verdict, stream=stream.name))
+        if last is not None and line.judge.to_json() == state:  # it goes on from there: until the next frame nothing else is known
+            metrics.drift(stream.name, *last)
         metrics.held(stream.name, held=line.desk.is_held(clock.now_ns()))
         lines.append(replace(line, pictures=evidence.promised(stream.name)))
     for predictor in predictors.named.values():

@@ -46,6 +46,12 @@ class Fitted:
     calibration: Calibration
     guarantee: str
 
+    @property
+    def tells_samples_apart(self) -> bool:
+        """Whether some lot has two samples at least: one shows nothing of how samples differ."""
+        lots = (self.calibration.lots, *self.calibration.strata.values())
+        return any(lot.samples > 1 for held in lots for lot in held.values())
+
 
 def chosen(material: Material) -> dict[SampleKey, list[NormalFrame]]:
     """The frames that are shown under known changes: for a lot at each settings, evenly over its samples and a sample's frames."""

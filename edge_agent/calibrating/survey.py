@@ -22,6 +22,8 @@ FEWEST_OTHERS = 3
 """Samples that a sample is compared with at least."""
 FALSE_SUSPICION = 0.01
 """Chance that a lot of like samples has one that is called strange."""
+NAMED = 5
+"""Lots that are named where many have no sample."""
 NAMES = dict(
     zip(
         COMPONENTS,
@@ -71,9 +73,11 @@ def lack(samples: int) -> str:
 
 
 def strangers(material: Material, lots: Sequence[str]) -> Iterator[str]:
-    """Lots that the model knows and the material lacks, and the other way round, each with what follows."""
-    for lot in sorted(set(lots) - set(material.lots)):
-        yield f"lot {lot}: no sample; frames that are taken for it will be scored, but not judged"
+    """Lots that the model knows and the material lacks, and the other way round, with what follows."""
+    if lacking := sorted(set(lots) - set(material.lots)):
+        more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
+        named = f"lot {lacking[0]}" if len(lacking) == 1 else f"{len(lacking)} lots ({', '.join(lacking[:NAMED])}{more})"
+        yield f"{named}: no sample; frames that are taken for {'it' if len(lacking) == 1 else 'them'} will be scored, but not judged"
     for lot in sorted(set(material.lots) - set(lots)):
         yield f"lot {lot}: the model does not know it; its frames are judged by it only where the stream declares their lot"
 

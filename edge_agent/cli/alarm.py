@@ -8,7 +8,13 @@ import typer
 
 from edge_agent.cli.options import ConfigOption, WhoOption, WhyOption
 
-app = typer.Typer(help="List alarms, and mark those that were false.", no_args_is_help=True)
+HELP = """List alarms, and mark those that were false.
+
+Example: edge-agent alarm list
+
+Example: edge-agent alarm wrong 3f0c9a41d2b7e856 --who "A. Curie" --why "only a blanked beam"
+"""
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @app.command("list")

@@ -8,7 +8,13 @@ import typer
 
 from edge_agent.cli.options import ConfigOption, StreamOption, WhoOption, WhyOption
 
-app = typer.Typer(help="Show what streams are judged by, acknowledge a change, or make it the usual.", no_args_is_help=True)
+HELP = """Show what streams are judged by, acknowledge a change, or make it the usual.
+
+Example: edge-agent baseline show
+
+Example: edge-agent baseline ack --who "A. Curie" --why "the new filament"
+"""
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @app.command("show")

@@ -69,8 +69,11 @@ def command(
     typer.echo(fitted.guarantee)
     _go_on(asks, f"Write this calibration to {settings.agent.place}?")
     path = write(fitted.calibration, settings.agent.place, one.name, day)
-    typer.echo(f"{path} is written. To use it, put this line into [[stream]] {one.name} of the configuration and restart the agent:")
-    typer.echo(f'model.calibration = "{path.as_posix()}"')
+    if fitted.tells_samples_apart:
+        typer.echo(f"{path} is written. To use it, put this line into [[stream]] {one.name} of the configuration and restart the agent:")
+        typer.echo(f'model.calibration = "{path.as_posix()}"')
+    else:
+        typer.echo(f"{path} is written for a look, not for use: one sample a lot shows nothing of how samples differ. Image more of each.")
     typer.echo(f"What it would have alarmed: edge-agent replay --journal --stream {one.name} --calibration {path}")
 
 

@@ -31,6 +31,11 @@ LINE = 19
 SCALE = (22, 300)
 TICKS = 5
 LEGEND = "Coloured where the network looks; the lighter, the less it has seen anything like it. One scale for all frames here."
+CAPTION = (
+    "Dark violet: as in the training set. Blue and green: less so. Yellow: nothing like it was seen in training. "
+    "Grey: the network does not look there."
+)
+"""What the colours mean, under the picture."""
 SHARE = 0.6
 """Of the colour in the overlay; the rest is the frame."""
 
@@ -66,7 +71,8 @@ def draw_local_map(title: Sequence[str], before: Mapped | None, evidence: Mapped
     top = GAP + len(heading) * LINE + GAP
     below = top + LINE + 4 + max(cell.shape[0] for cell in cells) + GAP // 2
     bottom = below + max(*(cell.shape[0] for cell in cells), SCALE[1] + 5 * LINE)
-    canvas = Image.new("RGB", (width, bottom + GAP), PAPER)
+    caption = wrapped(CAPTION, TEXT, width - 2 * GAP)
+    canvas = Image.new("RGB", (width, bottom + GAP + len(caption) * LINE + GAP // 2), PAPER)
     draw = ImageDraw.Draw(canvas)
     for number, line in enumerate(heading):
         write(draw, (GAP, GAP + number * LINE), line, TEXT)
@@ -79,6 +85,8 @@ def draw_local_map(title: Sequence[str], before: Mapped | None, evidence: Mapped
         canvas.paste(picture, (left, top + LINE + 4))
         canvas.paste(_overlaid(picture, values, least, most), (left, top + LINE + 4 + picture.height + GAP // 2))
     _scale(canvas, (width - 130, below), least, most)
+    for number, line in enumerate(caption):
+        write(draw, (GAP, bottom + GAP // 2 + number * LINE), line, TEXT)
     return as_png(canvas)
 
 

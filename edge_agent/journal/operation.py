@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.core.verdict import DriftState
 from edge_agent.journal import outbox
 from edge_agent.journal.text import restored, stored
 
@@ -204,6 +205,14 @@ def last_seq(connection: sqlite3.Connection, stream: str) -> int:
     """The sequence number of the stream's last scored frame, 0 without one."""
     (seq,) = connection.execute("SELECT max(seq) FROM frame WHERE stream = ?", (stream,)).fetchone()
     return int(seq or 0)
+
+
+def last_verdict(connection: sqlite3.Connection, stream: str) -> tuple[float | None, float | None, DriftState] | None:
+    """Statistic, threshold and standing as the stream's last scored frame was told with them; None without one."""
+    fields = "json_extract(data, '$.drift_statistic'), json_extract(data, '$.drift_threshold'), json_extract(data, '$.drift_state')"
+    sql = f"SELECT {fields} FROM frame WHERE stream = ? ORDER BY seq DESC, frame_index DESC LIMIT 1"  # noqa: S608 - a literal
+    row = connection.execute(sql, (stream,)).fetchone()
+    return None if row is None or row[2] is None else (row[0], row[1], DriftState(row[2]))
 
 
 def seq_of_frame(connection: sqlite3.Connection, stream: str, path: str, frame_index: int) -> int | None:

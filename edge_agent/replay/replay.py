@@ -62,7 +62,8 @@ class Replayed:
         first_at, last_at: the earliest and latest time of these, UTC.
         warm_up: frames judged before the period.
         left_out: what was not judged, with numbers, by reason.
-        as_recorded: frames of the period that got the very statistic, threshold and standing they were recorded with; None of a folder.
+        as_recorded: frames of the period that got the very statistic and standing they were recorded with; None of a folder.
+        limits: the alarm limit that was recorded last, and the replay's, decades of frames; None where nothing was judged, or of a folder.
         pruned: whether the journal has forgotten older frames, so that the judge may have stood otherwise at the first.
         guarantee: what the judge promises.
         calibration: where its frames came from, in words.
@@ -77,6 +78,7 @@ class Replayed:
     warm_up: int
     left_out: dict[str, int]
     as_recorded: int | None
+    limits: tuple[float, float] | None
     pruned: bool
     guarantee: str
     calibration: str
@@ -143,7 +145,9 @@ class _Run:
                 f"{source} of stream {self.stream.name}", f"none of {judged} frames was taken in the period", "widen --since and --until"
             )
 
-    def report(self, source: str, raised: Alarms, *, as_recorded: int | None, pruned: bool) -> Replayed:
+    def report(
+        self, source: str, raised: Alarms, *, as_recorded: int | None, limits: tuple[float, float] | None = None, pruned: bool
+    ) -> Replayed:
         """All that was found, of the period alone."""
         lines = [
             line
@@ -160,6 +164,7 @@ class _Run:
             warm_up=self.numbers["before"],
             left_out=dict(self.left_out),
             as_recorded=as_recorded,
+            limits=limits,
             pruned=pruned,
             guarantee=self.judge.guarantee,
             calibration="none" if calibration is None else calibration.source,
@@ -189,7 +194,7 @@ def replay_journal(settings: Settings, stream: StreamSettings, period: Period, o
     distances = model.calibration.distances if model.calibration else None
     changed_after = {change.after: change.new for change in past.changes}  # where several follow one frame, the last
     run.judge_by(past, changed_after.get(None, past.baseline))
-    as_recorded = 0
+    as_recorded, limits = 0, None
     frames = history.kept_frames(stream.name, past.last_row)
     for kept, observation in recorded_observations(frames, model.manifest.identity, distances, period, run.left_out):
         place, verdict, in_period = run.step(observation)
@@ -198,13 +203,15 @@ def replay_journal(settings: Settings, stream: StreamSettings, period: Period, o
         if kept.event_id in changed_after and run.judge_by(past, changed_after[kept.event_id]):
             run.replayed.end(place)
         as_recorded += in_period and _as_recorded(kept.data, verdict)
+        if in_period and verdict.threshold is not None and kept.data.get("drift_threshold") is not None:
+            limits = (float(kept.data["drift_threshold"]), verdict.threshold)
     run.check_period("journal")
-    return run.report("journal", raised, as_recorded=as_recorded, pruned=past.pruned)
+    return run.report("journal", raised, as_recorded=as_recorded, limits=limits, pruned=past.pruned)
 
 
 def _as_recorded(data: dict[str, Any], verdict: Verdict) -> bool:
     state = DriftState.ALARM if data.get("drift_state") == DriftState.ACKNOWLEDGED else data.get("drift_state")  # an operator's word
-    return (data.get("drift_statistic"), data.get("drift_threshold"), state) == (verdict.statistic, verdict.threshold, verdict.state)
+    return (data.get("drift_statistic"), state) == (verdict.statistic, verdict.state)
 
 
 def replay_folder(settings: Settings, stream: StreamSettings, folder: Path, period: Period, on_frame: OnFrame) -> Replayed:

@@ -24,6 +24,9 @@ def preamble(replayed: Replayed) -> Iterator[str]:
     yield from (f"Left out: {number} {reason}." for reason, number in replayed.left_out.items())
     if replayed.as_recorded is not None:
         yield f"{replayed.as_recorded} of {replayed.frames} frames are judged as they were recorded."
+    if replayed.limits is not None and replayed.limits[0] != replayed.limits[1]:
+        then, now = (10.0**limit for limit in replayed.limits)
+        yield f"The alarm limit is {now:,.0f} frames; it was {then:,.0f}."
     if replayed.pruned:
         yield "The journal has forgotten older frames: the first alarms may differ for that alone."
 
@@ -56,6 +59,8 @@ def as_object(replayed: Replayed) -> dict[str, Any]:
         "frames_before": replayed.warm_up,
         "left_out": replayed.left_out,
         "frames_judged_as_recorded": replayed.as_recorded,
+        "alarm_limit_recorded": None if replayed.limits is None else replayed.limits[0],
+        "alarm_limit": None if replayed.limits is None else replayed.limits[1],
         "older_frames_forgotten": replayed.pruned,
         "calibration": replayed.calibration,
         "guarantee": replayed.guarantee,

@@ -164,15 +164,21 @@ def calibrate(
     recipe: RecipeName,
     data: Data = None,
     model: Annotated[str | None, typer.Option("--model", help="The served model's folder; the shipped one otherwise.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a calibrated copy there; a shipped model needs it.")] = None,
 ) -> None:
-    """Measure what is normal for each lot on the calibration side; write calibration.json into the model's folder.
+    """Measure what is normal for each lot on the calibration side; write calibration.json into the model's folder, or a copy of it.
 
-    Example: model-repo calibrate sem-real --data data/sem
+    Example: model-repo calibrate sem-real --data data/sem --out models/sem-real
     """
     with training_extra("calibrate"):
         from model_repo.calibrate import calibrate as calibrate_model
+    from edge_agent.inference import shipped_models
+
     loaded, source = _recipe_and_source(recipe, None, data)
-    print(calibrate_model(_served(model or loaded.name), source, loaded.calibration))
+    folder, shipped = _served(model or loaded.name), shipped_models()
+    if out is None and shipped is not None and folder.resolve().is_relative_to(shipped.resolve()):
+        raise typer.BadParameter("a model that ships is not overwritten; say where its calibrated copy goes", param_hint="--out")
+    print(calibrate_model(folder, source, loaded.calibration, out=out))
 
 
 @app.command()

@@ -180,6 +180,31 @@ def test_doctor_names_all_that_is_wrong(tmp_path: Path, models: Path) -> None:
     assert [line.split(":")[0] for line in bad.stdout.splitlines() if line.startswith("MEND")] == ["MEND  stream sem", "MEND  events"]
 
 
+def test_once_says_at_once_that_its_folder_is_gone(tmp_path: Path, models: Path) -> None:
+    agent = AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models)
+    assert agent.run_once() == 0, agent.log
+    agent.watched.rmdir()
+    assert agent.run_once() == 78
+    last = agent.log.splitlines()[-1]
+    assert "there is no such folder; create it, connect its drive, or correct the path" in last
+    assert "waiting for it" not in agent.log
+
+
+def test_what_was_known_of_drift_is_told_again_after_a_restart(tmp_path: Path, models: Path) -> None:
+    agent = AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models)
+    for number in range(3):
+        write_frame(agent.watched / f"S0/{number}.tif", frame(number))
+    assert agent.run_once() == 0, agent.log
+    last = agent.events("frame.scored")[-1]["data"]
+    with agent.start():
+        agent.ready()
+        states = ["uncalibrated", "in_control", "alarm", "acknowledged"]
+        assert agent.metric('edge_agent_drift_state{stream="sem"}') == states.index(last["drift_state"])
+        if last["drift_statistic"] is not None:
+            assert agent.metric('edge_agent_drift_statistic{stream="sem"}') == last["drift_statistic"]
+            assert agent.metric('edge_agent_drift_threshold{stream="sem"}') == last["drift_threshold"]
+
+
 def test_init_writes_a_configuration_that_doctor_likes(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     path = tmp_path / "edge-agent.toml"

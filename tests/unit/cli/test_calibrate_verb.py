@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from edge_agent.agent.compose import find_served_model, make_judge
-from edge_agent.calibrating import from_folder
+from edge_agent.calibrating import Material, from_folder, strangers
 from edge_agent.cli import app, calibrate
 from edge_agent.config import load_settings
 from edge_agent.core.errors import EdgeAgentError
@@ -23,9 +23,6 @@ from edge_agent.simulate import known_changes
 from tests.an_agent import frame, write_frame
 from tests.hostile_files import tiff
 from tests.past_of import FRAMES, SAMPLES, STRANGE, at, work_off, write_past
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOT = "superalloy"
 """What the tiny model takes every quiet frame for."""
@@ -74,7 +71,7 @@ def test_a_folder_becomes_a_calibration_that_the_configuration_and_replay_take(h
     code, said = verb(home, "--from", home / "normal", "--yes")
     assert code == 0, said
     assert f"{LOT:20} {7:7d} {42:6d}  9 more samples are recommended" in said
-    assert "lot ebc: no sample; frames that are taken for it will be scored, but not judged" in said
+    assert "2 lots (ebc, powder): no sample; frames that are taken for them will be scored, but not judged" in said
     assert "Limits are set for nominally 1 a month" in said
     (path,) = written(home)
     assert path.name.startswith("sem-2")
@@ -96,6 +93,19 @@ def test_a_folder_becomes_a_calibration_that_the_configuration_and_replay_take(h
     assert code == 0, said
     assert json.loads(said)["calibration"] == calibration.source
     assert "7 samples of stream sem of lab" in calibration.source
+
+
+def test_one_sample_makes_no_calibration_to_use(home: Path) -> None:
+    write_lot(home / "normal", LOT, 1)
+    code, said = verb(home, "--from", home / "normal", "--yes", "--no-changes")
+    if code == 0:
+        assert "is written for a look, not for use: one sample a lot shows nothing of how samples differ" in said
+    assert "model.calibration =" not in said
+
+
+def test_many_lots_without_a_sample_are_one_line() -> None:
+    (line,) = strangers(Material(Path(), "nothing"), [f"lot-{number:02d}" for number in range(30)])
+    assert line.startswith("30 lots (lot-00, lot-01, lot-02, lot-03, lot-04 and 25 more): no sample; frames that are taken for them")
 
 
 def as_taken(path: Path, kilovolts: int, detector: str = "ETD") -> None:

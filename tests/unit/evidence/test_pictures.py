@@ -77,6 +77,9 @@ def test_the_map_lies_over_the_frame_that_is_farthest_from_the_training_set(tmp_
     pixels = np.asarray(opened(drawn.local_map)).astype(int)
     coloured = (pixels.max(axis=2) - pixels.min(axis=2) > 40).mean()
     assert coloured > 0.1, "a map is there, not only a grey frame"
+    line = pixels[-36:-17]  # the last of what the colours mean: letters on white, and no picture any more
+    assert (line.max(axis=2) < 90).any(axis=0).sum() > 20
+    assert (line.min(axis=2) > 250).all(axis=0).mean() > 0.5
     (tmp_path / "S1/1.tif").unlink()
     assert worker.draw(Task(TITLE, before, tuple(evidence), model, DecodeLimits())).mapped == 2
 

@@ -68,3 +68,15 @@ def test_a_recipe_with_a_wrong_key_names_it(tmp_path):
     path.write_text('name = "x"\nversion = "1"\nlicence = "l"\n[data]\nsource = "micrographs"\nsplit = "s"\n[training]\nseed = 1\n')
     with pytest.raises(EdgeAgentError, match="training"):
         load_recipe(path)
+
+
+def test_calibrating_a_model_that_ships_asks_where_its_copy_goes():
+    pytest.importorskip("torch")
+    from edge_agent.inference import find_model
+
+    before = (find_model("sem-virtual") / "manifest.json").read_bytes()
+    result = CliRunner().invoke(app, ["calibrate", "sem-virtual"])
+    assert result.exit_code == 2
+    assert "--out" in result.output
+    assert "a model that ships is not overwritten" in " ".join(result.output.replace("│", " ").split())
+    assert (find_model("sem-virtual") / "manifest.json").read_bytes() == before

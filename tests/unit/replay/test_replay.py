@@ -21,6 +21,7 @@ from edge_agent.journal import Journal, JournalView, operation
 from edge_agent.pipeline import Order, Orders, Period
 from edge_agent.replay import Replayed, Standing, Step, replay_folder, replay_journal
 from edge_agent.replay.alarms import FACTS
+from edge_agent.replay.report import preamble
 from tests.past_of import FIRST, FRAMES, SAMPLES, STRANGE, alerts_told, more_frames, work_off, write_calibration, write_past
 
 if TYPE_CHECKING:
@@ -98,6 +99,18 @@ def test_a_calibration_that_has_seen_the_noise_would_have_raised_nothing(past: S
     assert replayed.calibration == "noises (6.0, 48.0)"
     assert replayed.as_recorded is not None
     assert replayed.as_recorded < replayed.frames
+
+
+def test_another_limit_alone_leaves_the_evidence_what_it_was_and_is_told(past: Settings) -> None:
+    replayed = journal(past, false_alarms_per_month=0.9)
+    assert replayed.limits is not None
+    then, now = replayed.limits
+    assert now > then
+    assert replayed.as_recorded == replayed.frames
+    said = " ".join(preamble(replayed))
+    assert f"The alarm limit is {10**now:,.0f} frames; it was {10**then:,.0f}." in said
+    same = journal(past)
+    assert "The alarm limit" not in " ".join(preamble(same))
 
 
 def test_a_calibration_that_has_not_would_have_raised_something_new(models: Path, tmp_path: Path) -> None:
