@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
+import shutil
 import struct
 import tempfile
 from functools import cache, partial
@@ -17,7 +19,7 @@ from edge_agent.drift.calibration import load_calibration
 from edge_agent.frames import DecodeLimits
 from edge_agent.frames.decode import decode_portion
 from edge_agent.frames.pipe import BadMessageError, Request, receive_frames
-from edge_agent.frames.reader import HEAD_BYTES, Source, TooMuchError
+from edge_agent.frames.reader import HEAD_BYTES, FollowedReader, Source, TooMuchError
 from edge_agent.frames.readers.ini import parse_ini, text_from
 from edge_agent.frames.readers.xml import XmlError, parse_xml
 from edge_agent.frames.registry import readers
@@ -25,6 +27,7 @@ from edge_agent.inference.manifest import load_manifest
 from edge_agent.pipeline.orders import Orders
 from edge_agent.publish.kafka_cursor import Cursor
 from edge_agent.watch.patterns import PathFilter, natural_key
+from tests.hostile.seeds import seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +42,13 @@ LONGEST_NAME = 255
 
 @cache
 def folder() -> Path:
-    """Where inputs that must be files are put."""
-    return Path(tempfile.mkdtemp(prefix="edge-agent-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    """Where inputs that must be files are put, beside the side-cars that some formats are known by; gone with the process."""
+    place = Path(tempfile.mkdtemp(prefix="edge-agent-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    for seed in seeds():
+        for name, text in seed.beside.items():
+            (place / name).write_bytes(text)
+    return place
 
 
 def read(name: str, content: bytes) -> None:
@@ -59,6 +67,8 @@ def look(reader: Reader, name: str, content: bytes) -> None:
     if reader.recognises(content[:HEAD_BYTES], name):
         with contextlib.suppress(TooMuchError, struct.error):
             reader.lacks(io.BytesIO(content), len(content))
+            if isinstance(reader, FollowedReader):
+                reader.is_followed(io.BytesIO(content))
 
 
 def beside(content: bytes) -> None:
