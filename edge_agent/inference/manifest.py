@@ -259,9 +259,11 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-    """Check the graph's and the calibration's bytes against the manifest; raise ModelError naming both digests."""
+    """Check that graph and calibration lie in the folder, and their bytes against the manifest; raise ModelError naming both digests."""
     for entry in filter(None, (manifest.onnx, manifest.calibration)):
         path = folder / entry.file
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ModelError(str(path), "is a link that leads out of the model's folder", "copy the file itself into the folder")
         try:
             found = sha256_of(path)
         except OSError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-OURS = frozenset({"alerts", "events", "evidence", "lock", "orders", "running.json"})
+OURS = frozenset({"alerts", "events", "evidence", "lock", "log", "orders", "running.json"})
 """What an agent keeps in its state directory, beside the journal's files."""
 JOURNAL_FILES = "journal.sqlite3"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from edge_agent.core.errors import ModelError
 from edge_agent.inference import find_model, load_manifest, make_predictor, shipped_models, verify
+from edge_agent.inference.manifest import Manifest
 from tests.served_model import edit_manifest, write_manifest, write_tiny_model
 
 if TYPE_CHECKING:
@@ -132,3 +135,28 @@ def test_the_manifest_survives_its_own_json(folder: Path) -> None:
     manifest = load_manifest(folder)
     (folder / "manifest.json").write_text(json.dumps(json.loads(manifest.model_dump_json())))
     assert load_manifest(folder) == manifest
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../other/model.onnx", "a/../../model.onnx", "C:/model.onnx", "..\\\\model.onnx", ""])
+@pytest.mark.parametrize("part", ["onnx", "calibration"])
+def test_no_file_outside_the_folder_is_named(models: Path, part: str, name: str) -> None:
+    told = json.loads((models / "tiny" / "manifest.json").read_text())
+    told[part] = {"file": name, "sha256": "0" * 64}
+    with pytest.raises(ValidationError, match=part):
+        Manifest.model_validate(told)
+
+
+@pytest.mark.parametrize("part", ["onnx", "calibration"])
+def test_a_link_out_of_the_folder_is_not_followed(models: Path, tmp_path: Path, part: str) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(models / "tiny", folder)
+    manifest = load_manifest(folder)
+    file = getattr(manifest, part).file
+    (folder / file).replace(tmp_path / "real")
+    (folder / file).symlink_to(tmp_path / "real")
+    with pytest.raises(ModelError, match="leads out of the model's folder"):
+        verify(folder, manifest)
+    (tmp_path / "real").replace(folder / "real")
+    (folder / file).unlink()
+    (folder / file).symlink_to(folder / "real")
+    verify(folder, manifest)
