@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.fuzz.starts import starts
 from tests.fuzz.targets import targets
 
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)", re.MULTILINE)
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 MOST_FINDS = 5
 RSS_MB = 3072
 INPUT_S = 20
@@ -53,7 +56,12 @@ def _fuzz(name: str, seconds: int, keep: Path) -> int:
             break
         command = [sys.executable, "-m", "tests.fuzz.run", name, str(inputs), f"-max_total_time={left}", f"-rss_limit_mb={RSS_MB}"]
         command += [f"-timeout={INPUT_S}", "-print_final_stats=1", f"-artifact_prefix={found}/", "-max_len=131072", "-len_control=50"]
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=left + GRACE_S)
+        with tempfile.TemporaryDirectory(prefix="edge-agent-fuzz-", dir=IN_MEMORY) as place:  # libFuzzer ends without tidying up
+            surroundings = {**os.environ, "TMPDIR": place}
+            patience_s = left + GRACE_S
+            ended = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", check=False, timeout=patience_s, env=surroundings
+            )
         counts = [int(whole or passing) for whole, passing in EXECUTED.findall(ended.stderr)]
         executed += max(counts, default=0)
         if ended.returncode == 0:

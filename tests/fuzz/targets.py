@@ -43,7 +43,7 @@ LONGEST_NAME = 255
 @cache
 def folder() -> Path:
     """Where inputs that must be files are put, beside the side-cars that some formats are known by; gone with the process."""
-    place = Path(tempfile.mkdtemp(prefix="edge-agent-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    place = Path(tempfile.mkdtemp(prefix="edge-agent-fuzz-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     for seed in seeds():
         for name, text in seed.beside.items():
