@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import io
 import os
@@ -21,6 +20,7 @@ from edge_agent.frames.bounded import bounded
 from edge_agent.frames.completeness import ends_early
 from edge_agent.frames.grey import full_scale_of, to_grey
 from edge_agent.frames.limits import LEAST_FRAMES, DecodeLimits
+from edge_agent.frames.medium import GONE, blame_medium
 from edge_agent.frames.reader import HEAD_BYTES, Source, StackReader
 from edge_agent.frames.refusal import REMEDIES, refuse
 from edge_agent.frames.registry import promised, reader_of
@@ -40,7 +40,6 @@ REASON_LENGTH = 160
 """The longest reason for a single frame: a portion may tell many."""
 SHARE_OF_TIME = 0.3
 """Of the time that a portion may take, after which it ends."""
-GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 def decode(path: str, name: str, limits: DecodeLimits | None = None, time_zone: tzinfo | None = None) -> list[Frame]:
@@ -85,6 +84,7 @@ def decode_portion(path: str, name: str, limits: DecodeLimits | None = None, tim
     except MemoryError:
         refuse(name, "too_large", NO_MEMORY)
     except Exception as error:  # noqa: BLE001 - decoders of others raise anything at all on a damaged file
+        blame_medium(name, error)
         cause = "truncated" if _ends_early(reader, source) else "decoder_failed"
         refuse(name, cause, f"{reader.name} cannot be decoded ({_one_line(error)})")
     if portion is not None:
@@ -219,6 +219,7 @@ def _used(
     except MemoryError:
         cause, reason, remedy = "too_large", NO_MEMORY, REMEDIES["too_large"]
     except Exception as error:  # noqa: BLE001 - decoders of others raise anything at all on a damaged image
+        blame_medium(name, error)
         cause = "truncated" if ends_early() else "decoder_failed"
         reason, remedy = f"frame {place} cannot be decoded ({_one_line(error)})", REMEDIES[cause]
     stored = b"" if page is None else f"{page.values.shape} {page.values.dtype}\n".encode() + page.values.tobytes()

@@ -6,6 +6,7 @@ Cheng et al. (2015), J. Struct. Biol. 192, 146-150. Rows are handed on in the or
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -112,7 +113,7 @@ class MrcReader:
     @contextlib.contextmanager
     def stack(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Stack]:
         """Its sections, read one by one from the file."""
-        with open_shared(source.path) as file:
+        with io.BufferedReader(open_shared(source.path)) as file:  # a share may give less than is asked for
             head = file.read(HEADER_BYTES) or b""
             header = parse_header(head)
             if header is None:

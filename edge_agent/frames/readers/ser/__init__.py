@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -61,7 +62,7 @@ class SerReader:
         """Its elements, read one by one from the file."""
         from edge_agent.frames.readers.ser.emi import read_emi  # noqa: PLC0415 - looks need no XML
 
-        with open_shared(source.path) as file:
+        with io.BufferedReader(open_shared(source.path)) as file:  # a share may give less than is asked for
             series = parse_series(file.read(HEADER_BYTES) or b"")
             if series is None:
                 refuse(source.name, "decoder_failed", "has a header that makes no sense")
