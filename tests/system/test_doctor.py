@@ -99,8 +99,8 @@ def test_the_broker_commits_a_transaction_beside_an_agent_that_publishes_and_kee
         name="doctored",
     )
     with agent.start():
-        until(lambda: agent.readiness().get("status") == "ok", "the agent to reach the broker")
-        for number in range(3):
+        until(lambda: agent.readiness().get("status") == "ok", "the agent to reach the broker", 90)
+        for number in range(2):
             code, said = doctor(agent)
             assert code == 0, said
             assert "committed a transaction and gave it back, and deleted topic edge.doctor again" in said["events"]
