@@ -90,6 +90,7 @@ def _run(order: Order, base: Path, steps: Sequence[Step]) -> dict[str, Any]:
     with world:
         if not world.readiness.wait(WELL["status"], RECOVERY_S):
             raise RuntimeError(f"the agent did not become ready: {world.agent.log.read_text()[-3000:]}")
+        world.read_along()
         world.microscope.start()
         time.sleep(order.quiet_s)
         happened, measured = _inflict_all(world, steps, began_s + order.minutes * 60)
@@ -101,7 +102,7 @@ def _run(order: Order, base: Path, steps: Sequence[Step]) -> dict[str, Any]:
         truth = world.microscope.truth
         truth.save(base / "truth.json")
         kept = gather.kept(world.state_dir)
-        consumed = gather.consumed(world.broker.address)
+        consumed = gather.consumed(world.consumer.lines())
         ran_s = time.monotonic() - began_s
         quiet = undisturbed(base / "undisturbed", models, world.triton.url, truth, kept) if kept.frames else Undisturbed()
     crashes = [f"crashed: {end}" for end in world.agent.crashes] + ([f"not through: {late}"] if late else [])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from model_repo.serving.layout import layout
 from tests.an_agent import until
+from tests.faults.bench.consumer import Consumer
 from tests.faults.bench.microscope import Microscope
 from tests.faults.bench.proxy import Proxy
 from tests.faults.bench.readiness import Readiness
@@ -93,6 +94,7 @@ class World:
             port=self.broker.port, client_port=client_port, controller_port=self.broker.controller_port, proxy_port=self.broker_proxy_port
         )
         layout(models / "tiny", base / "triton" / "repository", "python", threads=1)
+        self.consumer = Consumer(base / "consumer", self.broker)
         self.triton = TritonServer(base / "triton" / "repository", base / "triton", explicit=True)
         self.to_broker = Proxy(self.broker_proxy_port, client_port, seed)
         self.to_triton = Proxy(free_port(), self.triton.grpc_port, seed + 1)
@@ -145,6 +147,10 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._ends.close()
+
+    def read_along(self) -> None:
+        """Have the consumer read from now on: the agent has made its topics."""
+        self._ends.enter_context(self.consumer)
 
     def start_broker(self) -> None:
         """Start the broker and wait until it leads its partitions: it takes connections seconds earlier."""
