@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
 from edge_agent.core.own_thread import OwnThread
+from edge_agent.frames.drive import Drive
 from edge_agent.frames.limits import DecodeLimits
 from edge_agent.frames.pipe import Request
 from edge_agent.frames.process import STOP_S, DecoderLostError, DecoderProcess
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.core.portion import Portion
 
 ATTEMPTS = 2
-"""A process killed from outside costs nothing but a second attempt; a file that kills two is refused."""
+"""A process killed or stopped from outside costs nothing but a second attempt; a file that costs two, or computes for ever, is refused."""
 
 
 class DecoderPool:
@@ -46,6 +47,7 @@ class DecoderPool:
         self._idle: list[DecoderProcess] = []
         self._busy: set[DecoderProcess] = set()
         self._closed = False
+        self._drive = Drive()
         self._sleep: asyncio.TimerHandle | None = None
         self._warming: asyncio.Task[None] | None = None
 
@@ -123,6 +125,7 @@ class DecoderPool:
     def _decode(self, path: str, name: str, first: int) -> Portion:
         request = Request(path, name, self._limits, self._time_zone, first)
         lost = ""
+        self._drive.ask_again()
         for _ in range(ATTEMPTS):
             if self._closed:
                 break
@@ -132,8 +135,10 @@ class DecoderPool:
             except DecoderLostError as error:
                 lost = str(error)
                 self._drop(process)
-                if process.late:
+                if process.worked:
                     break
+                if process.late and not self._closed:
+                    self._drive.ask(path)
                 continue
             self._give_back(process)
             if isinstance(reply, FrameRejectedError):

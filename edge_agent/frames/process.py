@@ -26,6 +26,8 @@ STOP_S = 5.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SETTINGS_PREFIX = "EDGE_AGENT__"
 """Settings in the environment may be secrets; whoever works on foreign bytes has no use for them."""
+WORKING_SHARE = 0.5
+"""Of the time that it was given: whoever used as much of a processor was computing."""
 PIPE_BYTES = 1 << 20
 F_SETPIPE_SZ = 1031
 
@@ -60,6 +62,9 @@ class DecoderProcess:
         except OSError as error:  # no memory, or no process, to be had
             raise _not_started(module, error.strerror or str(error)) from None
         self.late = False
+        """Whether it was killed because it took too long."""
+        self.worked = False
+        """Whether it was computing then, as far as that is known: else it was stopped, or starved, or waited for its file."""
         self._stopped = False
         self._turn = threading.Lock()
         if sys.platform == "win32":
@@ -103,13 +108,15 @@ class DecoderProcess:
         return self._within(time_s, exchange)
 
     def _within(self, seconds: float, exchange: Callable[[], Answer]) -> Answer:
-        self.late = False
+        self.late = self.worked = False
         answered = False
+        used_s = _processor_s(self.pid)
 
         def too_late() -> None:
             with self._turn:  # an answer that was just in time must not cost the next file its process
                 if not answered:
                     self.late = True
+                    self.worked = _processor_s(self.pid) - used_s > seconds * WORKING_SHARE
                     self.kill()
 
         timer = threading.Timer(seconds, too_late)
@@ -149,6 +156,15 @@ class DecoderProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def _processor_s(pid: int) -> float:
+    """Processor time of a process so far, in seconds; as if it did nothing where that cannot be told."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123 - no Path needed
+            user, system = stat.read().rpartition(b")")[2].split()[11:13]
+            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _not_started(module: str, reason: str) -> EdgeAgentError:

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import psutil
 import pytest
 
 from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
-from edge_agent.frames import DecodeLimits, DecoderPool, decode, process
+from edge_agent.frames import DecodeLimits, DecoderPool, decode, drive, process
+from edge_agent.frames import pool as pool_module
 from edge_agent.frames.pipe import Request
 from edge_agent.frames.refusal import refuse
 from tests.hostile_files import micrograph, tiff
@@ -105,16 +107,73 @@ async def test_a_decoder_killed_from_outside_costs_no_file(good: str) -> None:
     await pool.close()
 
 
-async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(good: str) -> None:
+@pytest.mark.parametrize(("body", "attempts"), [("time.sleep(60)", 2), ("while True: pass", 1)], ids=["deadlock", "endless loop"])
+async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(
+    good: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, attempts: int
+) -> None:
+    """One that computes, after one attempt; one over which decoders wait although its drive answers, after two."""
+    started: list[int] = []
+
+    class Caught(process.DecoderProcess):
+        def __init__(self) -> None:
+            super().__init__("caught_decoder")
+            started.append(self.pid)
+
+    program = (
+        f"import time\nfrom edge_agent.frames.pipe import Request, send_frames\nfrom edge_agent.frames.worker import serve\n"
+        f"def answer(request):\n    {body}\nserve(Request, answer, send_frames)\n"
+    )
+    (tmp_path / "caught_decoder.py").write_text(program)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     pool = DecoderPool(limits=DecodeLimits(time_s=1.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(pool_module, "DecoderProcess", Caught)
+        patched.setattr(process, "WORKING_SHARE", 0.1)  # on a busy machine
+        with pytest.raises(FrameRejectedError, match="took more than 1 s") as refused:
+            await pool.read(good, "slow.tif")
+    assert refused.value.cause == "decoder_failed"
+    assert len(started) == attempts
+    assert not any(map(psutil.pid_exists, started))
+    assert len((await pool.read(good, "good.tif")).frames) == 2
+    await pool.close()
+
+
+async def test_a_decoder_that_is_stopped_from_outside_costs_no_file(good: str) -> None:
+    pool = DecoderPool(limits=DecodeLimits(time_s=2.0))
     await pool.read(good, "good.tif")
     (pid,) = pool.process_ids
-    os.kill(pid, signal.SIGSTOP)  # a decoder caught in an endless loop
-    with pytest.raises(FrameRejectedError, match="took more than 1 s") as refused:
-        await pool.read(good, "slow.tif")
-    assert refused.value.cause == "decoder_failed"
-    assert not psutil.pid_exists(pid)
+    os.kill(pid, signal.SIGSTOP)
     assert len((await pool.read(good, "good.tif")).frames) == 2
+    assert not psutil.pid_exists(pid)
+    await pool.close()
+
+
+async def test_a_drive_that_hangs_keeps_its_files_waiting_without_one_decoder_after_the_other(
+    good: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = threading.Event()
+
+    def hanging(_: str) -> None:
+        back.wait(60)
+
+    pool = DecoderPool(limits=DecodeLimits(time_s=2.0))
+    await pool.read(good, "good.tif")
+    monkeypatch.setattr(drive, "_read", hanging)
+    monkeypatch.setattr(drive, "ANSWERS_WITHIN_S", 0.1)
+    os.kill(pool.process_ids[0], signal.SIGSTOP)  # as one that waits for the drive
+    for _ in range(3):
+        with pytest.raises(EdgeAgentError, match="does not answer") as waits:
+            await pool.read(good, "good.tif")
+        assert not isinstance(waits.value, FrameRejectedError)
+        assert pool.process_ids == ()
+    back.set()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                assert len((await pool.read(good, "good.tif")).frames) == 2
+                break
+            except EdgeAgentError:  # the question is just being answered
+                await asyncio.sleep(0.01)
     await pool.close()
 
 
