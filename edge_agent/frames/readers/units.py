@@ -37,12 +37,21 @@ def to_base_unit(value: object, unit: str) -> float | None:
     number = to_number(value)
     if number is None:
         return None
-    unit = SPELLED.get(unit.strip(), unit.strip())
-    base = next((base for base in UNITS if unit.endswith(base)), None)
+    unit, base = SPELLED.get(unit.strip(), unit.strip()), base_of(unit)
     factor = PREFIXES.get(unit[: -len(base)]) if base else None
     if factor is None:
         return None
     return float(f"{number * factor:.12g}")  # 14.808 mm is 0.014808 m, not 0.014808000000000002
+
+
+def base_of(unit: str) -> str | None:
+    """The base unit that a prefixed one is of, by its end; None of one that is not known.
+
+    >>> base_of("kV"), base_of("Secs"), base_of("parsec")
+    ('V', 's', None)
+    """
+    spelled = SPELLED.get(unit.strip(), unit.strip())
+    return next((base for base in UNITS if spelled.endswith(base)), None)
 
 
 def to_quantity(text: object) -> float | None:

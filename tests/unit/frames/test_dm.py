@@ -102,7 +102,7 @@ def test_the_tags_tell_how_it_was_taken(tmp_path: Path, version: int) -> None:
 
 
 def test_lengths_in_other_units_than_metres_are_no_pixel_size(tmp_path: Path) -> None:
-    for unit, size in (("1/nm", None), ("", None), ("\u00b5m", 5e-7)):
+    for unit, size in (("1/nm", None), ("", None), ("s", None), ("mV", None), ("\u00b5m", 5e-7)):
         (tmp_path / "a.dm3").write_bytes(file_of(dm_image(IMAGE, unit=unit)))
         assert pages(tmp_path / "a.dm3")[0].acquisition.pixel_size_m == size
 

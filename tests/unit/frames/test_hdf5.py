@@ -233,6 +233,21 @@ def test_nexus_tells_in_common_terms_and_base_units(tmp_path: Path) -> None:
         assert stack.page(0).sources["detector_distance_m"] == "/entry/instrument/det/distance"
 
 
+@pytest.mark.parametrize(("unit", "wavelength_m"), [("A", "1e-10"), ("angstrom", "1e-10"), ("pm", "1e-12"), ("keV", None), ("s", None)])
+def test_an_a_of_a_length_is_no_ampere_and_a_unit_of_another_kind_tells_nothing(
+    tmp_path: Path, unit: str, wavelength_m: str | None
+) -> None:
+    def build(file: Any) -> None:
+        taken_nexus(file)
+        file["entry/beam/incident_wavelength"][...] = 1.0
+        file["entry/beam/incident_wavelength"].attrs["units"] = unit
+        file["entry/instrument/det/count_time"].attrs["units"] = "m"
+
+    taken = frames(write(tmp_path / "a.nxs", build))[0].acquisition
+    assert taken.extra.get("wavelength_m") == wavelength_m
+    assert "exposure_s" not in taken.extra
+
+
 def test_patterns_say_where_in_their_scan_they_were_taken(tmp_path: Path) -> None:
     def build(file: Any) -> None:
         file["1/EBSD/Data/Unprocessed Patterns"] = STACK

@@ -12,7 +12,7 @@ import numpy as np
 from edge_agent.frames.page import Axis
 from edge_agent.frames.readers.dm.tags import Directory, DmError, Located
 from edge_agent.frames.readers.record import Record, text_of
-from edge_agent.frames.readers.units import to_base_unit, to_number
+from edge_agent.frames.readers.units import base_of, to_base_unit, to_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,8 @@ def read_tags(image: DmImage) -> Record:
     number("stage_y_m", "um", "Microscope Info", "Stage Position", "Stage Y")
     if len(image.shape) > 1:
         scale, _, unit = image.calibrations[-1]
-        record.take("pixel_size_m", to_base_unit(scale, unit) if scale > 0 else None, "Calibrations:Dimension 0")
+        is_length = scale > 0 and base_of(unit) == "m"
+        record.take("pixel_size_m", to_base_unit(scale, unit) if is_length else None, "Calibrations:Dimension 0")
     for key, value in _flat(tags, ""):
         record.also(key, value)
     return record

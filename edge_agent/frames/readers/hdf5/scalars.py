@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.frames.readers.hdf5.tree import text
-from edge_agent.frames.readers.units import ANGSTROM_M, to_base_unit, to_number
+from edge_agent.frames.readers.units import ANGSTROM_M, base_of, to_base_unit, to_number
 
 if TYPE_CHECKING:
     from edge_agent.frames.readers.hdf5.tree import Tree
@@ -33,14 +33,20 @@ def value_of(tree: Tree, found: Any) -> Any:
 
 
 def quantity_of(tree: Tree, found: Any, unit: str = "") -> float | None:
-    """A dataset's only number in its base unit: by its attribute `units` or `Unit`, else by `unit`; as it is where none is known."""
+    """A dataset's only number in its base unit: by its attribute `units` or `Unit`, else by `unit`; as it is where none is known.
+
+    None where it says a unit of another kind than `unit`; but "A" of a length is no ampere, it is what beamlines write for Angstrom.
+    """
     number = to_number(value_of(tree, found))
     if number is None:
         return None
     said = text(found.attrs.get("units")) or text(found.attrs.get("Unit")) or unit
-    if said.rstrip("s").lower() in {"angstrom", "å"}:
+    is_length = unit == "angstrom" or base_of(unit) == "m"
+    if said.rstrip("s").lower() in {"angstrom", "å"} or (is_length and said == "A"):
         return float(f"{number * ANGSTROM_M:.12g}")
-    return to_base_unit(number, said) if said else number
+    if not said:
+        return number
+    return to_base_unit(number, said) if base_of(said) == ("m" if is_length else base_of(unit)) or not unit else None
 
 
 def note_further(tree: Tree, group: Any, record: Record) -> None:
