@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import struct
-from functools import partial
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from edge_agent.frames.glance import Glance
@@ -30,8 +31,8 @@ LOOK_BYTES = 32 << 20
 def completeness(path: Path) -> Completeness:
     """Whether the file is all there: "growing" when it lacks bytes that its header promises; raises OSError when it cannot be opened.
 
-    It is "following" while its writer adds images and lets others read those that are there. It is "unknown" of what is no frame file, and
-    of one whose header is too long for a look or makes no sense: its decoder will tell.
+    It is "following" while its writer adds images and lets others read those that are there, if what reads them is installed. It is
+    "unknown" of what is no frame file, and of one whose header is too long for a look or makes no sense: its decoder will tell.
     """
     with io.BufferedReader(Glance(open_shared(str(path)), LOOK_BYTES)) as file:
         size = file.seek(0, io.SEEK_END)
@@ -45,9 +46,20 @@ def completeness(path: Path) -> Completeness:
         try:
             if _lacks(reader, file, size):
                 return "growing"
-            return "following" if isinstance(reader, FollowedReader) and _asked(partial(reader.is_followed, file)) else "complete"
+            followed = isinstance(reader, FollowedReader) and _asked(partial(reader.is_followed, file))
         except (TooMuchError, struct.error):
             return "unknown"
+    if not followed:
+        return "complete"
+    return "following" if _is_installed(reader.library) else "growing"  # each of its states would be refused
+
+
+@cache
+def _is_installed(library: str) -> bool:
+    try:
+        return not library or bool(version(library))
+    except PackageNotFoundError:
+        return False
 
 
 def ends_early(reader: Reader, file: BinaryIO, size: int) -> bool:

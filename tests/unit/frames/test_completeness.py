@@ -1,4 +1,5 @@
 import struct
+import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -102,3 +103,17 @@ def test_a_file_that_is_being_read_may_be_renamed_and_deleted(tmp_path: Path) ->
         assert file.read() == b"12345"
     with pytest.raises(FileNotFoundError, match=r"a\.tif"):
         open_shared(str(tmp_path / "a.tif"))
+
+
+def test_a_file_kept_open_for_readers_is_followed_only_by_who_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    superblock = b"\x89HDF\r\n\x1a\n" + bytes([3, 8, 8, 5]) + struct.pack("<4Q", 0, 2**64 - 1, 48, 48) + bytes(4)
+    path = tmp_path / "a.h5"
+    path.write_bytes(superblock)
+    module = sys.modules["edge_agent.frames.completeness"]
+    for installed, said in ((True, "following"), (False, "growing")):  # else each of its states would be refused, one a second
+        monkeypatch.setattr(module, "_is_installed", lambda library, there=installed: library == "h5py" and there)
+        assert completeness(path) == said
+    monkeypatch.undo()
+    assert module._is_installed("numpy")
+    assert module._is_installed("")
+    assert not module._is_installed("no-such-distribution")
