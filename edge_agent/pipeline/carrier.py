@@ -182,6 +182,8 @@ class Carrier:
                 job.take(await self._new_portion(job))
             except FrameRejectedError as rejected:
                 job.rejected = rejected
+                if job.portion == 0:  # what cannot be read is not known to be what was told of
+                    job.generation = job.admission.generation
                 await self._finish(job)
                 continue
             job.read_s = time.perf_counter() - began

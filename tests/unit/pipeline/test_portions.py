@@ -347,3 +347,18 @@ async def test_a_file_that_was_written_over_for_months_takes_no_longer_than_anot
         await line.drained()
         assert questions == 1
         assert await line.scored() == [("latest", 30, 0)]
+
+
+async def test_what_takes_a_told_files_place_and_cannot_be_read_has_a_generation_of_its_own(tmp_path: Path) -> None:
+    disk = Disk({"stack": list(range(6))})
+    async with running(tmp_path, disk) as line:
+        await line.admit("stack")
+        await line.drained()
+        told = disk.files.pop("stack")
+        await line.admit("stack")
+        await line.drained()
+        assert [told["generation"] for told in await line.events("quarantined")] == [1]
+        disk.files["stack"] = [*told, 6]
+        await line.admit("stack")
+        await line.drained()
+        assert await line.scored() == frames_of("stack", 7)
