@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,7 @@ class Settling:
         found: list[Candidate] = []
         while len(found) < limit and (due_s := self.next_due_s()) is not None and due_s <= now_s:
             candidate = self._candidates[heapq.heappop(self._heap)[3]]
-            candidate.looked_s = now_s
+            candidate.looked_s, candidate.due_s = now_s, math.inf  # its other entries in the heap, of the same time, are void now
             found.append(candidate)
         return found
 

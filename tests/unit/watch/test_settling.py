@@ -67,3 +67,13 @@ def test_a_file_that_is_written_to_without_a_rest_is_glimpsed_every_so_often() -
             glimpses.append(now_s)
             settling.look_again(candidate, candidate.changed_s + 0.5)
     assert glimpses == [1.5, 3.0, 4.5, 6.0, 7.5, 9.0]
+
+
+def test_a_file_that_changes_often_until_its_glimpse_is_due_once() -> None:
+    settling = Settling(1.0)
+    settling.notice(FoundFile("a", 0, 0), 0.0)
+    for step in range(1, 20):  # each puts it off to the same moment
+        settling.notice(FoundFile("a", step, step), 0.1 * step)
+    (candidate,) = settling.due(2.0, 100)
+    settling.look_again(candidate, 2.5)
+    assert paths_due(settling, 2.5) == ["a"]
