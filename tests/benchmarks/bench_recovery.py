@@ -96,6 +96,9 @@ def main() -> None:
         release.enter_context(agent)
         agent.start(preexec=without_roots_rights).ready(60)
         write_frame(share / "first.tif", frame(0))
+        until(
+            lambda: broker.read("edge.frames"), f"the first frame in Kafka; the agent said:\n{agent.log}", 60
+        )  # kcat ends without its topic
         consumer = Consumer(broker.address)
         release.callback(consumer.close)
         until(lambda: "first.tif" in consumer.read, f"the first frame at the consumer; the agent said:\n{agent.log}", 60)
