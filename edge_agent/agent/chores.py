@@ -27,6 +27,8 @@ CANARY_EVERY_S = 15.0
 """Time between canaries: inferences with a known answer."""
 UNHEARD_S = 2.0
 """A model that has answered nothing for so long is asked for a canary sooner: without frames nothing else would tell that it is away."""
+LEAST_PAUSE_S = 0.05
+"""Between two looks at how long that is."""
 RETRY_EVERY_S = 1.0
 """Time between canaries while the model is not believed."""
 OUTBOX_EVERY_S = 5.0
@@ -83,7 +85,9 @@ class Chores:
         doubts = self._parts.health.models
         asked_s = self._clock.monotonic_s()
         while True:
-            await asyncio.sleep(RETRY_EVERY_S if doubts[name] else min(UNHEARD_S, CANARY_EVERY_S))
+            # to the moment when it will have said nothing for so long: a fixed pause would pass it by and wait for as long again
+            quiet_s = min(UNHEARD_S, max(LEAST_PAUSE_S, UNHEARD_S - predictor.unheard_s))
+            await asyncio.sleep(RETRY_EVERY_S if doubts[name] else min(quiet_s, CANARY_EVERY_S))
             now_s = self._clock.monotonic_s()
             if not doubts[name] and predictor.unheard_s < UNHEARD_S and now_s - asked_s < CANARY_EVERY_S:
                 continue

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -89,6 +89,44 @@ async def test_a_model_that_answers_nobody_is_asked_at_once_and_one_that_answers
             asked -= 1
     task.cancel()
     assert asked == 0
+
+
+async def test_a_model_is_asked_as_soon_as_it_has_been_quiet_for_long_enough_though_its_last_answer_took_a_moment() -> None:
+    class Clock(SystemClock):
+        at_s = 0.0
+
+        def monotonic_s(self) -> float:
+            return self.at_s
+
+    class Model:
+        left_out = (frozenset[int](), frozenset[int]())
+        degradation = ""
+        heard_s = 0.0
+        asked: ClassVar[list[float]] = []
+
+        @property
+        def unheard_s(self) -> float:
+            return clock.at_s - self.heard_s
+
+        async def check(self) -> None:
+            self.asked.append(round(clock.at_s, 2))
+            clock.at_s += 0.02
+            self.heard_s = clock.at_s
+
+    async def sleep(pause_s: float) -> None:
+        clock.at_s += pause_s
+        if clock.at_s > 9.0:
+            raise asyncio.CancelledError
+
+    clock, model = Clock(), Model()
+    parts: Any = SimpleNamespace(lines=(), health=SimpleNamespace(models={"tiny": ""}))
+    nothing: Any = None
+    chores: Any = Chores(nothing, parts, clock)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(chores_of.asyncio, "sleep", sleep)
+        with pytest.raises(asyncio.CancelledError):
+            await chores.ask_canaries("tiny", model)
+    assert model.asked == pytest.approx([2.0, 4.0, 6.0, 8.0], abs=0.2)
 
 
 async def test_a_disk_that_is_all_but_full_is_told_of_and_the_journal_tried_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
