@@ -477,6 +477,21 @@ async def test_reading_leaves_the_file_as_it_is_and_its_writer_undisturbed(tmp_p
     assert holds(path, STACK[:4])
 
 
+def test_a_flat_field_is_not_taken_for_the_images_to_come(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="latest", locking=False) as file:
+        file["flat"] = np.stack([STACK[0]] * 3)
+        for name, shape in (("images", (40, 48)), ("previews", (32, 32))):
+            file.create_dataset(name, (0, *shape), "u2", maxshape=(None, *shape), chunks=(1, *shape))
+        file.swmr_mode = True
+        assert decode_portion(str(path), "a.h5") == Portion((), growing=True)
+        file["images"].resize(1, 0)
+        file["images"][0] = STACK[1]
+        file["images"].flush()
+        (frame,) = decode_portion(str(path), "a.h5").frames
+        np.testing.assert_array_equal(frame.pixels, STACK[1])
+
+
 @pytest.mark.parametrize("version", [0, 1, 2, 3, 4, 255])
 @pytest.mark.parametrize("length", [8, 9, 30, 200, 2000])
 def test_any_superblock_is_looked_at_without_harm(tmp_path: Path, version: int, length: int) -> None:

@@ -142,6 +142,15 @@ def test_pixels_of_an_imagej_file_without_a_unit_have_no_size(tmp_path: Path) ->
     assert pages(tmp_path / "a.tif")[0].acquisition.pixel_size_m is None
 
 
+def test_every_image_of_a_stack_without_directories_is_counted_as_the_first(tmp_path: Path) -> None:
+    plane = micrograph().astype(np.int16)
+    plane[:4, :4] = -1  # a detector's gap
+    (tmp_path / "a.tif").write_bytes(imagej(np.stack([plane] * 3), one_directory=True))
+    frames = decode(str(tmp_path / "a.tif"), "a.tif")
+    assert len({frame.content_hash for frame in frames}) == 1
+    assert [frame.acquisition.extra["masked_pixels"] for frame in frames] == ["16"] * 3
+
+
 @pytest.mark.parametrize("one_directory", [False, True])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_each_image_of_an_imagej_hyperstack_is_a_frame_even_where_only_the_first_has_a_directory(

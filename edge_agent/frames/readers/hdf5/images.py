@@ -89,7 +89,8 @@ def _others(tree: Tree, limits: DecodeLimits, *, growing: bool) -> list[Images]:
                 f"has its images in other files ({files}), and those are not opened from here",
                 "let the stream include those files, and exclude this one",
             )
-        chosen, layout = _largest(tree, here), "nexus"
+        extended = [(path, found) for path, found in here if growing and found.maxshape[0] is None and len(found.shape) > 2]
+        chosen, layout = _largest(tree, extended or here), "nexus"  # else an early look would take a flat field for the images to come
     return [Images(path, found, layout, _count(found)) for path, found in chosen]
 
 
@@ -229,7 +230,8 @@ def _filters(dataset: Any) -> list[str]:
 
 
 def _bytes(dataset: Any) -> int:
-    return int(math.prod(dataset.shape)) * int(dataset.dtype.itemsize)
+    """Of its values; a stack that is still empty counts as one image."""
+    return math.prod(max(1, int(side)) for side in dataset.shape) * int(dataset.dtype.itemsize)
 
 
 def _address(dataset: Any) -> Any:

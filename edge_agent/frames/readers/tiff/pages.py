@@ -115,7 +115,9 @@ def _rest_of_stack(page: Any, source: Source, limits: DecodeLimits, time_zone: t
     for index in range(1, said):
         values = np.frombuffer(source.content, stored, length // stored.itemsize, begin + index * length)
         values = _coloured(page, values.reshape(page.shape))
-        yield _vendor(page, values, source, time_zone).page(values, _significant_bits(page))
+        record = _vendor(page, values, source, time_zone)
+        counts, tally = counted(values, record.saturated)
+        yield record.page(counts, _significant_bits(page), tally)
 
 
 def _images(values: NDArray[Any], axes: str) -> Iterator[NDArray[Any]]:
