@@ -24,7 +24,7 @@ def blame_medium(name: str, error: Exception) -> None:
     code = error.errno if isinstance(error, OSError) and error.errno is not None else _said(error)
     if code in GONE:
         refuse(name, "vanished", "is gone")
-    if code in OUT_OF_REACH:
+    if code is not None and code in OUT_OF_REACH:
         refuse(name, "unreadable", f"cannot be read ({errno.errorcode.get(code, code)})")
 
 
