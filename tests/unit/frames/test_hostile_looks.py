@@ -88,10 +88,11 @@ def test_a_reader_that_fails_over_the_first_bytes_is_passed_over(tmp_path: Path,
     assert len(decode(str(tmp_path / "a.png"), "a.png")) == 1
 
 
-def test_what_cannot_be_told_to_end_early_failed_to_decode(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_told_to_end_early_failed_to_decode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.odd").write_bytes(b"odd one")
     monkeypatch.setattr(registry, "readers", lambda: (Confused(raises(ValueError("negative"))),))
     with pytest.raises(FrameRejectedError) as refused:
-        decode(str(odd), "a.odd")
+        decode(str(tmp_path / "a.odd"), "a.odd")
     assert refused.value.cause == "decoder_failed"
 
 
