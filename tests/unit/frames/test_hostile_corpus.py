@@ -15,7 +15,7 @@ from tests.hostile.seeds import seeds
 
 DRAW = int(os.environ.get("HOSTILE_DRAW", "0"))
 """Which sample: 0 in the standard run; any number draws another one."""
-FILES = 300
+FILES = 200
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 DECODER_BYTES = 4 << 30
 """What DecodeLimits promises: the decoder's address space, and so its memory."""
