@@ -477,6 +477,22 @@ async def test_reading_leaves_the_file_as_it_is_and_its_writer_undisturbed(tmp_p
     assert holds(path, STACK[:4])
 
 
+@pytest.mark.parametrize("lead", [1, 2])
+def test_an_image_of_which_some_chunks_are_not_there_yet_is_waited_for(tmp_path: Path, lead: int) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="latest", locking=False) as file:
+        data = file.create_dataset("d", (6, 40, 48), "u2", maxshape=(None, 40, 48), chunks=(lead, 20, 24))
+        file.swmr_mode = True
+        data[:2] = STACK[:2]
+        data[2:4, :20] = STACK[2:4, :20]
+        data.flush()
+        assert [frame.frame_index for frame in decode_portion(str(path), "a.h5").frames] == [0, 1]
+        data[2:4] = STACK[2:4]
+        data.flush()
+        portion = decode_portion(str(path), "a.h5", first=1)
+        np.testing.assert_array_equal([frame.pixels for frame in portion.frames], STACK[1:4])
+
+
 def test_a_flat_field_is_not_taken_for_the_images_to_come(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w", libver="latest", locking=False) as file:

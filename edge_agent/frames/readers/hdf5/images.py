@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PATTERNS = ("Unprocessed Patterns", "Patterns", "patterns", "Pattern", "RawPatterns", "Processed Patterns", "EBSDPatterns")
 """What EBSD programs call them (kikuchipy, EDAX, Bruker, Oxford, EMsoft); of several, what the detector delivered comes first."""
 EBSD = re.compile(r"/([^/]+)/EBSD/Data/[^/]+|/EMData/EBSD/[^/]+")
+MOST_UNSETTLED, MOST_CHUNKS = 256, 1024
+"""Images at the end of a stack that grows that are looked at, and chunks of each."""
 LEAST_BYTES_AN_IMAGE = 8
 """A file holds no more images than its length divided by this: unwritten ones cost nothing, and a few bytes could promise billions."""
 
@@ -91,7 +94,7 @@ def _others(tree: Tree, limits: DecodeLimits, *, growing: bool) -> list[Images]:
             )
         extended = [(path, found) for path, found in here if growing and found.maxshape[0] is None and len(found.shape) > 2]
         chosen, layout = _largest(tree, extended or here), "nexus"  # else an early look would take a flat field for the images to come
-    return [Images(path, found, layout, _count(found)) for path, found in chosen]
+    return [Images(path, found, layout, _settled(found, _count(found)) if growing else _count(found)) for path, found in chosen]
 
 
 def _ebsd(datasets: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -205,6 +208,20 @@ def _count(dataset: Any) -> int:
 
     dataset.id.chunk_iter(note)
     return reached
+
+
+def _settled(dataset: Any, count: int) -> int:
+    """The images of a dataset that grows without those at its end of which only some of their chunks are there yet."""
+    leading, chunks = _leading(dataset, last=False), dataset.chunks
+    if chunks is None or not leading:
+        return count
+    within = [range(0, side, chunk) for side, chunk in zip(dataset.shape[len(leading) :], chunks[len(leading) :], strict=True)]
+    for last in range(count - 1, max(0, count - MOST_UNSETTLED) - 1, -1):
+        first = [int(place) // chunk * chunk for place, chunk in zip(np.unravel_index(last, leading), chunks, strict=False)]
+        corners = itertools.islice(itertools.product(*within), MOST_CHUNKS)
+        if all(dataset.id.get_chunk_info_by_coord((*first, *corner)).byte_offset is not None for corner in corners):
+            return last + 1
+    return max(0, count - MOST_UNSETTLED)
 
 
 def _check(name: str, images: Images, limits: DecodeLimits, file_bytes: int) -> None:
