@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.frames import DecodeLimits, DecoderPool, Source, completeness, decode, readers
+from edge_agent.frames import DecodeLimits, DecoderPool, Source, completeness, decode, decode_portion, readers
 from edge_agent.frames.reader import StackReader
 from tests.conftest import absent
 from tests.detector_files import NORDIF_SETTINGS, ebsp, patterns, up
@@ -101,16 +101,23 @@ def test_dark_pixels_behind_the_table_are_no_part_of_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal([frame.pixels for frame in frames], values)
 
 
-@pytest.mark.parametrize(("options", "cause"), [({"missing": (2, 5)}, "empty"), ({"compressed": (2, 5)}, "unsupported")])
+@pytest.mark.parametrize(("options", "cause"), [({"missing": (2, 3)}, "empty"), ({"compressed": (2, 3)}, "unsupported")])
 async def test_a_pattern_that_cannot_be_read_costs_only_itself(tmp_path: Path, options: dict[str, Any], cause: str) -> None:
     (tmp_path / "a.ebsp").write_bytes(ebsp(patterns(), **options))
     assert completeness(tmp_path / "a.ebsp") == "complete"
     pool = DecoderPool()
     portion = await pool.read(str(tmp_path / "a.ebsp"), "a.ebsp")
     await pool.close()
-    assert [frame.frame_index for frame in portion.frames] == [0, 1, 3, 4]
-    assert [(frame.frame_index, frame.cause) for frame in portion.refused] == [(2, cause), (5, cause)]
+    assert [frame.frame_index for frame in portion.frames] == [0, 1, 4, 5]
+    assert [(frame.frame_index, frame.cause) for frame in portion.refused] == [(2, cause), (3, cause)]
     assert f"pattern {portion.refused[0].frame_index}" in portion.refused[0].reason
+
+
+def test_a_scan_that_was_ended_early_has_no_frames_behind_its_last(tmp_path: Path) -> None:
+    (tmp_path / "a.ebsp").write_bytes(ebsp(patterns(), missing=(2, 4, 5)))
+    portion = decode_portion(str(tmp_path / "a.ebsp"), "a.ebsp")
+    assert [(frame.frame_index, frame.frame_count) for frame in portion.frames] == [(0, 4), (1, 4), (3, 4)]
+    assert [frame.frame_index for frame in portion.refused] == [2]
 
 
 def test_patterns_of_two_bytes_and_of_odd_lengths(tmp_path: Path) -> None:

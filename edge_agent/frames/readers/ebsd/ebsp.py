@@ -69,7 +69,7 @@ class EbspReader:
 
     @contextmanager
     def stack(self, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Stack]:  # noqa: ARG002 - it tells no time
-        """Its patterns, in the order of the scan; one that was not stored is refused by its place."""
+        """Its patterns, in the order of the scan, up to the last that was stored: a scan may end early. One missing before is refused."""
         with opened(source.path) as (file, size):
             version = file.read(VERSION.size)
             begins = _table_begins(version)
@@ -88,7 +88,7 @@ class EbspReader:
             def page(place: int) -> Page:
                 return _page(file, source.name, place, int(offsets[place]), limits, with_beam=with_beam)
 
-            yield Stack(len(offsets), page)
+            yield Stack(int(np.flatnonzero(offsets > 0)[-1]) + 1, page)
 
     read = all_pages
 
