@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import stat
 import threading
 
 from edge_agent.core.errors import EdgeAgentError
@@ -36,10 +38,13 @@ class Drive:
 
 
 def _read(path: str) -> None:
-    with contextlib.suppress(OSError, ValueError), open_shared(path) as file:  # an error is an answer
-        file.read(HEAD_BYTES)
-        file.seek(-min(HEAD_BYTES, file.seek(0, io.SEEK_END)), io.SEEK_END)
-        file.read(HEAD_BYTES)
+    with contextlib.suppress(OSError, ValueError):  # an error is an answer
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a FIFO in its place never answers
+            return
+        with open_shared(path) as file:
+            file.read(HEAD_BYTES)
+            file.seek(-min(HEAD_BYTES, file.seek(0, io.SEEK_END)), io.SEEK_END)
+            file.read(HEAD_BYTES)
 
 
 def _hangs() -> EdgeAgentError:

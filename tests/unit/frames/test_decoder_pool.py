@@ -300,3 +300,10 @@ def test_what_is_not_noticed_by_itself_is_asked_to_be_touched(cause: str) -> Non
     with pytest.raises(FrameRejectedError) as refused:
         refuse("a.tif", cause, "cannot be read")
     assert "touch or save it" in refused.value.remedy
+
+
+def test_a_drive_answers_also_by_an_error_and_by_what_is_no_file(tmp_path: Path, good: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "empty").touch()
+    for name in (good, str(tmp_path / "fifo"), str(tmp_path / "empty"), str(tmp_path / "gone"), "no\0name"):
+        drive.Drive().ask(name)
