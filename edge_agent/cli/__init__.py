@@ -8,6 +8,7 @@ import typer
 
 from edge_agent.cli import alarm, baseline, calibrate, config, demo, doctor, hold, init, inspect, replay, run, service, simulate, status
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.printable import printable
 
 app = typer.Typer(
     name="edge-agent",
@@ -59,5 +60,5 @@ def main() -> None:
     except EdgeAgentError as error:
         if _debug:
             raise
-        sys.stderr.write(f"edge-agent: {error}\n")
+        sys.stderr.write(f"edge-agent: {printable(str(error))}\n")
         sys.exit(error.exit_code)

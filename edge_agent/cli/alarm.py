@@ -24,6 +24,7 @@ def list_(config: ConfigOption = None, newest: Annotated[int, typer.Option(min=1
     Example: edge-agent alarm list --newest 5
     """
     from edge_agent.config import find_configuration, load_settings
+    from edge_agent.core.printable import printable
     from edge_agent.journal import JournalView
 
     view = JournalView(load_settings(find_configuration(config)).agent.place)
@@ -32,7 +33,7 @@ def list_(config: ConfigOption = None, newest: Annotated[int, typer.Option(min=1
         marking = told.get("operator_marking")
         marked = f", marked {marking} by {told['operator']}: {told['operator_reason']}" if marking else ""
         state = "over" if told["phase"] == "closed" else "open"
-        typer.echo(f"{told['episode']}  {state}  {told['kind']} on {told['stream']} since {told['onset_path']}{marked}")
+        typer.echo(printable(f"{told['episode']}  {state}  {told['kind']} on {told['stream']} since {told['onset_path']}{marked}"))
     if not found:
         typer.echo("No alarm within the retention time.")
 

@@ -33,6 +33,7 @@ def show(
     from edge_agent.agent import lines_about, stream_baselines
     from edge_agent.agent.past import find_stream
     from edge_agent.config import find_configuration, load_settings
+    from edge_agent.core.printable import printable
 
     settings = load_settings(find_configuration(config))
     found = list(stream_baselines(settings, find_stream(settings, stream).name if stream else None))
@@ -41,14 +42,14 @@ def show(
         return
     for one in found:
         for line in lines_about(one):
-            typer.echo(line)
+            typer.echo(printable(line))
 
 
 @app.command("ack")
 def ack(
     who: WhoOption,
     why: WhyOption,
-    episode: Annotated[str | None, typer.Argument(metavar="[EPISODE]", help="Which one; else all that are open on the stream.")] = None,
+    episode: Annotated[str | None, typer.Argument(metavar="EPISODE", help="Which one; else all that are open on the stream.")] = None,
     stream: StreamOption = None,
     config: ConfigOption = None,
 ) -> None:

@@ -62,16 +62,17 @@ def command(
 
 
 def _show(seen: Inspection, *, with_all: bool) -> None:
+    from edge_agent.core.printable import printable
     from edge_agent.inspection import described, lines_of
 
-    typer.echo(f"{seen.file}: {described(seen.understood, seen.complete)}")
+    typer.echo(f"{printable(str(seen.file))}: {described(seen.understood, seen.complete)}")
     before: list[str] = []
     for frame in seen.frames:
         typer.echo(f"frame {frame.frame_index}, {seen.understood.count} in the file")
         lines = list(lines_of(frame, with_all=with_all))
         for number, line in enumerate(lines):
             if not number or line not in before:  # of the next frame, what is not as it was
-                typer.echo(f"  {line}")
+                typer.echo(f"  {printable(line)}")
         before = lines
         if (answer := seen.answers.get(frame.frame_index)) is not None:
             _show_score(answer)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edge_agent.cli.options import ConfigOption
+from edge_agent.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,13 @@ def command(
         _show(found, settings.agent.place)
 
 
+def escape(text: str) -> str:
+    """What others wrote, for rich: none of it is markup, nor obeyed by the terminal."""
+    from rich import markup
+
+    return markup.escape(printable(text))
+
+
 def _when(ns: int | None) -> str:
     """A time in UTC, for people."""
     from datetime import UTC, datetime
@@ -56,7 +64,6 @@ def _when(ns: int | None) -> str:
 
 def _show(found: Overview, place: Path) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     console, status = Console(), found.journal
@@ -83,7 +90,6 @@ def _show(found: Overview, place: Path) -> None:
 
 
 def _frames(found: Overview) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     columns = ("path", "frame", "sample", "lot", "confidence", "entropy (nats)", "distance", "members", "referred")
@@ -105,8 +111,6 @@ def _frames(found: Overview) -> Table:
 
 def _agent(found: Overview) -> Iterator[str]:
     """Whether an agent runs, and how its parts stand by its own word."""
-    from rich.markup import escape
-
     agent, ready = found.agent, found.ready
     if agent is None or ready is None:
         yield "[bold yellow]No agent runs here.[/] What follows is the journal's word."
@@ -126,8 +130,6 @@ def _agent(found: Overview) -> Iterator[str]:
 
 def _waiting(found: Overview) -> Iterator[str]:
     """Files that could not be used, orders and events that wait, and what the journal takes."""
-    from rich.markup import escape
-
     for one in found.quarantined:
         yield f"[bold]quarantined[/] {escape(f'{_when(one.at_ns)} UTC, {one.stream}, {one.cause}: {one.said}')}"
     for order in found.orders:
@@ -141,8 +143,6 @@ def _waiting(found: Overview) -> Iterator[str]:
 
 def _orders(stream: StreamStatus) -> Iterator[str]:
     """What operators ordered of the stream."""
-    from rich.markup import escape
-
     name, standing = stream.stream, stream.standing
     if (hold := standing.hold) is not None:
         until = "until released" if hold.until_ns is None else f"until {_when(hold.until_ns)} UTC"
@@ -153,7 +153,6 @@ def _orders(stream: StreamStatus) -> Iterator[str]:
 
 def _not_judged(stream: StreamStatus) -> Iterator[str]:
     """Of the newest frames, those of which nothing is known but their score, and why."""
-    from rich.markup import escape
 
     from edge_agent.journal.view import RECENT
 
@@ -164,8 +163,6 @@ def _not_judged(stream: StreamStatus) -> Iterator[str]:
 
 def _alert(alert: dict[str, Any], place: Path) -> Iterator[str]:
     """An open alert."""
-    from rich.markup import escape
-
     sample = f" of sample {alert['onset_sample']}" if alert["onset_sample"] else ""
     sure = "" if alert["confidence"] is None else f" ({alert['confidence']:.0%} sure)"
     since = f"{alert['onset_path']}{sample}, {alert['onset_time'][:16].replace('T', ' ')} UTC"

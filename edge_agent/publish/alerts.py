@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.evidence_place import LOCAL_MAP, STRIP, evidence_place
+from edge_agent.core.printable import printable
 from edge_agent.core.verdict import Kind, Phase
 from edge_agent.publish.cloudevent import derived_id, make_event
 from edge_agent.publish.payload import Number, StreamPayload, Text, Time, utc
@@ -199,16 +200,11 @@ def _said(told: Alert) -> str:
 def summary(told: Alert) -> str:
     """What a person woken by the alert needs, in a few sentences."""
     name, phase = NAMES[Kind(told.kind)], Phase(told.phase)
-    onset = _on_one_line(told.onset_path) + (f" (frame {told.onset_frame_index})" if told.onset_frame_index else "")
-    sample = "" if told.onset_sample is None else f"sample {_on_one_line(told.onset_sample)}, "
+    onset = printable(told.onset_path) + (f" (frame {told.onset_frame_index})" if told.onset_frame_index else "")
+    sample = "" if told.onset_sample is None else f"sample {printable(told.onset_sample)}, "
     since = f"{sample}{onset}, {told.onset_time:%Y-%m-%d %H:%M} UTC"
     sure = "" if told.confidence is None else f" ({told.confidence:.0%} sure)"
     begin = f"{BEGINNINGS[phase]} on {told.stream} (agent {told.agent}): {name}"
     if phase is Phase.CLOSED:
         return f"{begin}, which began with {since}. {told.reason}"
     return f"{begin}{sure}, since {since}. {told.reason} What to do: {told.action}"
-
-
-def _on_one_line(name: str) -> str:
-    """A file's or sample's name as it is, but for characters that would end the line or write over it."""
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in name)
