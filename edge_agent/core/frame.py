@@ -32,6 +32,10 @@ class FileIdentity:
     mtime_ns: int
 
 
+STILL_OPEN = "its writer has it open for readers"
+"""Detail of a file that is complete for now: further states of it follow."""
+
+
 class SettleOutcome(StrEnum):
     """How waiting for a file to be complete ended."""
 
@@ -48,7 +52,7 @@ class SettledFile:
         file: its identity when it settled.
         outcome: complete; incomplete when it did not settle in time; companion for a side-car.
         settled_at_ns: nanoseconds since the epoch.
-        detail: why it is incomplete or whose companion it is; "" otherwise.
+        detail: why it is incomplete, whose companion it is, or STILL_OPEN; "" otherwise.
     """
 
     file: FileIdentity

@@ -8,6 +8,7 @@ A stack goes portion by portion: each is committed by itself, and after a crash 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from functools import partial
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import structlog
 
 from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
-from edge_agent.core.frame import SettleOutcome
+from edge_agent.core.frame import STILL_OPEN, SettleOutcome
 from edge_agent.journal import Commit
 from edge_agent.pipeline.asking import FRAMES_A_REQUEST, answer
 from edge_agent.pipeline.conclude import conclude
@@ -42,6 +43,12 @@ FILES_A_COMMIT = 64
 """Files, or portions of stacks, that are committed together at most."""
 DECODED_AHEAD = 4
 """Decoded files that wait for the model at most: pixels are large, files are patient."""
+MAY_COME_BACK = frozenset({"vanished", "unreadable"})
+"""Causes that may lie in the folder, not in the file."""
+OPEN_FILES = 1000
+"""Files that are open to their writers and cannot be read, of which the reason is kept."""
+NUMBER = re.compile(r"[0-9]+")
+"""Counts and times differ from state to state of one file, and its reason is the same."""
 AWAY_S = 1.0
 """Pause between two looks for a folder that is away."""
 
@@ -88,6 +95,7 @@ class Carrier:
         self._to_predict: asyncio.Queue[Job] = asyncio.Queue(DECODED_AHEAD)
         self._fed_up_to = 0
         self._under_way: dict[int, Admission] = {}
+        self._refused_open: dict[str, tuple[str, str]] = {}
         self._waits = {"read": "", "predict": ""}
         self.judging = asyncio.Lock()
         """Held from judging frames to their commit: whoever else changes what the line is judged by takes it."""
@@ -181,11 +189,10 @@ class Carrier:
             try:
                 job.take(await self._new_portion(job))
             except FrameRejectedError as rejected:
-                job.rejected = rejected
-                if job.portion == 0:  # what cannot be read is not known to be what was told of
-                    job.generation = job.admission.generation
+                self._reject(job, rejected)
                 await self._finish(job)
                 continue
+            self._refused_open.pop(job.admission.file.path, None)
             job.read_s = time.perf_counter() - began
             self._around.telemetry.stage_time("read", job.read_s)
             if job.more is not None:
@@ -195,6 +202,22 @@ class Carrier:
                 await self._to_predict.put(job)
             else:
                 await self._finish(job)
+
+    def _reject(self, job: Job, rejected: FrameRejectedError) -> None:
+        """Refuse the file, or the rest of it; one whose writer has it open only once for the same reason, or each state would be told."""
+        admission, why = job.admission, (rejected.cause, NUMBER.sub("", rejected.reason))
+        if job.portion == 0:  # what cannot be read is not known to be what was told of
+            job.generation = admission.generation
+        if admission.detail != STILL_OPEN or rejected.cause in MAY_COME_BACK:
+            self._refused_open.pop(admission.file.path, None)
+        elif self._refused_open.get(admission.file.path) == why and job.portion == 0:
+            job.generation -= 1
+            return
+        else:
+            self._refused_open[admission.file.path] = why
+            while len(self._refused_open) > OPEN_FILES:
+                del self._refused_open[next(iter(self._refused_open))]
+        job.rejected = rejected
 
     async def _new_portion(self, job: Job) -> Portion:
         """Read on behind the frames that were told of, if the file still holds those; keeps its generation then."""
@@ -220,7 +243,7 @@ class Carrier:
                 try:
                     return await self._line.reader.read(str(self._line.root / name), name, first)
                 except FrameRejectedError as rejected:
-                    if rejected.cause not in {"vanished", "unreadable"}:
+                    if rejected.cause not in MAY_COME_BACK:
                         raise
                     away = await asyncio.to_thread(self._folder.is_away)
                     if away:

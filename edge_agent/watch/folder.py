@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from edge_agent.core.errors import ConfigurationError
-from edge_agent.core.frame import FileIdentity, SettledFile, SettleOutcome
+from edge_agent.core.frame import STILL_OPEN, FileIdentity, SettledFile, SettleOutcome
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.watch.following import Following
 from edge_agent.watch.look import Looker, Sight
@@ -360,7 +360,7 @@ class FolderWatcher:
         if sight in {Sight.SETTLED, Sight.FOLLOWED}:
             self._telemetry.settled(self.stream, now_s - candidate.noticed_s)
             outcome = SettleOutcome.COMPANION if file.companion_of else SettleOutcome.COMPLETE
-            return SettledFile(self._identity(file), outcome, now_ns, file.companion_of)
+            return SettledFile(self._identity(file), outcome, now_ns, STILL_OPEN if sight is Sight.FOLLOWED else file.companion_of)
         if not self._is_late(candidate.changed_s, now_s) and sight is not Sight.CHANGED:
             recheck_s = min(max(self._settings.settle_s, SHORTEST_RECHECK_S), LONGEST_RECHECK_S)
             self._settling.look_again(candidate, now_s + recheck_s)

@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import FrameRejectedError
-from edge_agent.core.frame import FileIdentity, SettledFile, SettleOutcome
+from edge_agent.core.frame import STILL_OPEN, FileIdentity, SettledFile, SettleOutcome
 from edge_agent.core.naming import NameRule
 from edge_agent.core.portion import Portion, RefusedFrame
 from edge_agent.core.telemetry import NoTelemetry
@@ -46,11 +46,14 @@ class Disk:
     asked: list[tuple[str, int]] = field(default_factory=list)
     growing: set[str] = field(default_factory=set)
     stop_before: tuple[str, int] | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
     async def read(self, path: str, name: str, first: int = 0) -> Portion:
         if self.stop_before is not None and name == self.stop_before[0] and first >= self.stop_before[1]:
             await asyncio.Event().wait()
         self.asked.append((name, first))
+        if name in self.refused:
+            raise FrameRejectedError(name, "unsupported", self.refused[name], "exclude it")
         if name not in self.files:
             raise FrameRejectedError(name, "vanished", "is gone", "nothing")
         await asyncio.sleep(0)
@@ -97,10 +100,10 @@ class Line:
         self.pipeline = Pipeline("agent", [line], journal, SystemClock(), NoTelemetry(), lambda: None, readers=readers)
         self._size = 0
 
-    async def admit(self, *names: str) -> None:
+    async def admit(self, *names: str, detail: str = "") -> None:
         self._size += 1
         files = [FileIdentity("sem", name, self._size, 1_000_000_000 + self._size) for name in names]
-        await self.pipeline.admit([SettledFile(file, SettleOutcome.COMPLETE, 2_000_000_000) for file in files])
+        await self.pipeline.admit([SettledFile(file, SettleOutcome.COMPLETE, 2_000_000_000, detail) for file in files])
 
     async def drained(self) -> None:
         await asyncio.wait_for(self.pipeline.drained(), 20)
@@ -362,3 +365,23 @@ async def test_what_takes_a_told_files_place_and_cannot_be_read_has_a_generation
         await line.admit("stack")
         await line.drained()
         assert await line.scored() == frames_of("stack", 7)
+
+
+async def test_an_open_file_that_cannot_be_read_is_told_of_once_a_reason_and_again_when_it_is_closed(tmp_path: Path) -> None:
+    disk = Disk({"growing": [1]}, growing={"growing"})
+    async with running(tmp_path, disk) as line:
+        for reason, states in (("two stacks", 5), ("too many", 3)):
+            for state in range(states):
+                disk.refused["growing"] = f"{reason} of {state} images"
+                await line.admit("growing", detail=STILL_OPEN)
+                await line.drained()
+        told = [(event["detail"], event["generation"]) for event in await line.events("quarantined")]
+        assert told == [("two stacks of 0 images", 0), ("too many of 0 images", 1)]
+        await line.admit("growing")  # its writer has closed it
+        await line.drained()
+        assert len(await line.refused()) == 3
+        disk.refused.clear()
+        await line.admit("growing", detail=STILL_OPEN)
+        await line.drained()
+        assert await line.scored() == [("growing", 3, 0)]
+        assert line.outcomes == {"quarantined": 3, "repeat": 6, "scored": 1}
