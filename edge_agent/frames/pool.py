@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 2
 """A process killed or stopped from outside costs nothing but a second attempt; a file that costs two, or computes for ever, is refused."""
+
+
+KILLED_ATTEMPTS = 4
+"""The same for processes that were killed: a machine short of memory kills more than one while a file waits for its turn."""
+PAUSE_S = 1.0
+"""Before another process is risked where the second was killed too."""
 
 
 class DecoderPool:
@@ -126,9 +133,9 @@ class DecoderPool:
         request = Request(path, name, self._limits, self._time_zone, first)
         lost = ""
         self._drive.ask_again()
-        for _ in range(ATTEMPTS):
-            if self._closed:
-                break
+        attempts, tried = ATTEMPTS, 0
+        while tried < attempts and not self._closed:
+            tried += 1
             process = self._take()
             try:
                 reply = process.decode(request)
@@ -139,6 +146,9 @@ class DecoderPool:
                     break
                 if process.late and not self._closed:
                     self._drive.ask(path)
+                if process.killed:
+                    attempts = KILLED_ATTEMPTS
+                    time.sleep(PAUSE_S if tried >= ATTEMPTS else 0.0)
                 continue
             self._give_back(process)
             if isinstance(reply, FrameRejectedError):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 START_S = 60.0
 LAST_WORDS_S = 1.0
+KILLED = -9
+"""The exit code that SIGKILL leaves."""
 STOP_S = 5.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 SETTINGS_PREFIX = "EDGE_AGENT__"
@@ -65,6 +67,8 @@ class DecoderProcess:
         """Whether it was killed because it took too long."""
         self.worked = False
         """Whether it was computing then, as far as that is known: else it was stopped, or starved, or waited for its file."""
+        self.killed = False
+        """Whether somebody else killed it: a file makes a process crash, or grow until it is killed, but rarely kills it at once."""
         self._stopped = False
         self._turn = threading.Lock()
         if sys.platform == "win32":
@@ -132,6 +136,7 @@ class DecoderProcess:
         except (EOFError, OSError, ValueError):
             with contextlib.suppress(subprocess.TimeoutExpired, OSError):
                 self._process.wait(LAST_WORDS_S)  # it may just be ending: its exit code tells why
+            self.killed = self._process.returncode == KILLED and not self.late
             self.stop()
             raise DecoderLostError(f"took more than {seconds:g} s" if self.late else f"exit code {self._process.returncode}") from None
         finally:

@@ -107,6 +107,33 @@ async def test_a_decoder_killed_from_outside_costs_no_file(good: str) -> None:
     await pool.close()
 
 
+@pytest.mark.parametrize("kills", [3, 100], ids=["shortage", "costly file"])
+async def test_decoders_killed_one_after_the_other_cost_no_file_unless_it_is_the_file(
+    good: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """What the fault bench met: two decoders killed from outside over one file, which was blamed for it."""
+    started: list[int] = []
+
+    class Killed(process.DecoderProcess):
+        def decode(self, request: Any) -> Any:
+            started.append(self.pid)
+            if len(started) <= kills:
+                os.kill(self.pid, signal.SIGKILL)
+            return super().decode(request)
+
+    monkeypatch.setattr(pool_module, "DecoderProcess", Killed)
+    monkeypatch.setattr(pool_module, "PAUSE_S", 0.01)
+    pool = DecoderPool()
+    if kills > 3:
+        with pytest.raises(FrameRejectedError, match="exit code -9") as refused:
+            await pool.read(good, "costly.tif")
+        assert refused.value.cause == "decoder_failed"
+    else:
+        assert len((await pool.read(good, "good.tif")).frames) == 2
+    assert len(set(started)) == 4
+    await pool.close()
+
+
 @pytest.mark.parametrize(("body", "attempts"), [("time.sleep(60)", 2), ("while True: pass", 1)], ids=["deadlock", "endless loop"])
 async def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(
     good: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, attempts: int
