@@ -62,4 +62,5 @@ def ask(settings: Settings, verb: str, who: str, why: str, patience_s: float = P
         if time.monotonic() > deadline:
             return f"the agent has not answered within {patience_s:.0f} s; the order stays with it ({order.id})"
         time.sleep(LOOK_S)
-    return f"no agent runs here at present; the order waits, and is the first thing that the next run carries out ({order.id})"
+    back = f"`edge-agent status --withdraw {order.id[:8]}` takes it back"
+    return f"no agent runs here at present; the order waits, and is the first thing that the next run carries out; {back}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Read, score and judge the frames in this folder.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Read, score and judge the frames in this folder.")] = None,
     journal: Annotated[bool, typer.Option("--journal", help="Judge the frames in the agent's journal anew; it may be running.")] = False,
     stream: StreamOption = None,
     since: SinceOption = None,

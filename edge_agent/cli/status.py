@@ -153,7 +153,6 @@ def _orders(stream: StreamStatus) -> Iterator[str]:
 
 def _not_judged(stream: StreamStatus) -> Iterator[str]:
     """Of the newest frames, those of which nothing is known but their score, and why."""
-
     from edge_agent.journal.view import RECENT
 
     latest = min(RECENT, stream.frames)

@@ -1,4 +1,4 @@
-"""The five lines a lab starts from."""
+"""The few lines a lab starts from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ def minimal_configuration(folder: Path, stream: str, model: str) -> str:
             "[[stream]]",
             f"name = {quote(stream)}",
             f"path = {quote(folder.as_posix(), ensure_ascii=False)}",
-            'include = ["**/*.tif", "**/*.tiff", "**/*.png", "**/*.jpg", "**/*.bmp"]',
             f"model.name = {quote(model)}",
             "",
         ]

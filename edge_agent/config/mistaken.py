@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FORM = "correct it; `edge-agent config schema` tells its form"
 EXAMPLES = {
     "tuple_type": ("it is a list", 'write it as {key} = ["...", "..."]'),
+    "too_short": ("it is a list of one at least", 'write it as {key} = ["...", "..."]'),
     "string_type": ("it is text", 'write it as {key} = "..."'),
     "path_type": ("it is a path", 'write it as {key} = "..."'),
     "model_type": ("it is a table", "write its settings under a heading of its own, or as {key}.SETTING = ..."),
@@ -35,6 +36,8 @@ EXAMPLES = {
     "finite_number": ("it is a finite number", FORM),
 }
 """What pydantic's commonest complaints mean in TOML."""
+OTHER_WORDS = {"folder": "path", "directory": "path", "dir": "path", "suffixes": "include", "pattern": "include", "broker": "kafka"}
+"""What people call a setting whose name is not near to theirs."""
 
 
 def broken_texts(table: Any, place: Location = ()) -> Iterator[Location]:
@@ -133,8 +136,10 @@ def _meant(place: Location) -> str:
     name = str(place[-1])
     known = _known_names(place[:-1])
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if OTHER_WORDS.get(name) in known:
+        return f"did you mean {OTHER_WORDS[name]!r}?"
     homes = [heading for heading, section in _sections() if name in section.model_fields]
-    if homes:
+    if homes and not difflib.get_close_matches(name, known, n=1, cutoff=0.85):
         return f"it belongs under {' or '.join(homes)}"
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"

@@ -64,9 +64,10 @@ def test_an_order_that_waits_is_shown_and_can_be_withdrawn(tmp_path: Path, model
     agent = AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models)
     assert agent.run_once() == 0
     words = ("--who", "A. Curie", "--why", "an unseen lot", "--config", agent.config)
-    assert "the order waits" in edge_agent("hold", "--for", "2h", *words).stdout
+    told = edge_agent("hold", "--for", "2h", *words).stdout
     assert "the order waits" in edge_agent("hold", *words).stdout
     first, second = status(agent)["orders_waiting"]
+    assert f"`edge-agent status --withdraw {first['id'][:8]}` takes it back" in told
     assert (first["verb"], first["for_s"], first["who"]) == ("hold", 7200, "A. Curie")
     shown = edge_agent("status", "--config", agent.config).stdout
     assert f"edge-agent status --withdraw {first['id'][:8]}" in shown

@@ -40,6 +40,7 @@ def test_what_init_writes_is_understood(tmp_path: Path) -> None:
     folder = tmp_path / 'odd "name" ü'
     settings = load_settings(written(tmp_path, minimal_configuration(folder, "sem", "sem-real")), {})
     assert settings.stream[0].path == folder
+    assert {"**/*.tif", "**/*.jpeg", "**/*.dm4", "**/*.emd"} <= set(settings.stream[0].include), "vendors' own formats, too"
 
 
 @pytest.mark.parametrize(

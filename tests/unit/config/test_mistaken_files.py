@@ -29,6 +29,9 @@ MISTAKES = [
         GOOD + "\n[stream.drift]\nframes_per_hours = 1",
         "line 7: [stream sem] drift.frames_per_hours is no",
     ),
+    ("another word for it", GOOD.replace("path =", "folder ="), "line 3: [stream sem] folder is no setting; did you mean 'path'?"),
+    ("a typo that another section knows", "[agents]\n" + GOOD, "line 1: [agents] is no setting; did you mean 'agent'?"),
+    ("an empty list", GOOD + "include = []", 'it is a list of one at least, not []; write it as include = ["...", "..."]'),
     ("a setting of another section", GOOD + "threads = 2", "line 5: [stream sem] threads is no setting; it belongs under [agent]"),
     (
         "a stream without its heading",
