@@ -51,21 +51,19 @@ class Directory:
 
     Attributes:
         path: relative to the stream's folder, "" for itself.
-        files: the stream's files in it, side-cars included, in no order.
+        files: the stream's files in it that are not as they are known, side-cars included, in no order.
         folders: names of the folders in it; links are not followed, so there are no loops.
-        known: what was known of it before: (size, mtime_ns) by name.
     """
 
     path: str
     files: list[FoundFile]
     folders: list[str]
-    known: Mapping[str, tuple[int, int]]
 
 
 def list_directory(
     root: str, path: str, paths: PathFilter, known: Mapping[str, tuple[int, int]] = NOTHING, *, only_unknown: bool = False
 ) -> Directory:
-    """List one folder, all of it or only names that are not `known`; raises OSError when it cannot be read."""
+    """List one folder: what is not as it is `known`, (size, mtime_ns) by name, or only names that are not; raises OSError."""
     files: list[FoundFile] = []
     folders: list[str] = []
     names: set[str] = set()
@@ -80,25 +78,28 @@ def list_directory(
                 if not is_hidden(name):
                     folders.append(name)
             elif paths.takes(prefix + name):
-                names.add(name)
-                _append(files, entry, prefix + name, "")
+                if name not in known:
+                    names.add(name)
+                _append(files, entry, prefix + name, "", known.get(name))
             elif may_be_companion(name):
                 companions.append(entry)
     start = len(prefix)
     for entry in companions:
         image = paths.image_of(prefix + entry.name, lambda image: image[start:] in names or image[start:] in known)
         if image is not None:
-            _append(files, entry, prefix + entry.name, image)
-    return Directory(path, files, folders, known)
+            _append(files, entry, prefix + entry.name, image, known.get(entry.name))
+    return Directory(path, files, folders)
 
 
-def _append(files: list[FoundFile], entry: os.DirEntry[str], path: str, companion_of: str) -> None:
+def _append(files: list[FoundFile], entry: os.DirEntry[str], path: str, companion_of: str, known: tuple[int, int] | None = None) -> None:
     try:
         state = entry.stat()
     except OSError:  # gone since it was listed, or a link to nowhere
         return
     if stat.S_ISREG(state.st_mode):
-        files.append(FoundFile.of(path, state, companion_of))
+        file = FoundFile.of(path, state, companion_of)
+        if known != (file.size, file.mtime_ns):  # a million that are as they were must not be held at once
+            files.append(file)
 
 
 def list_files(root: Path, include: Iterable[str], exclude: Iterable[str], stream: str = "") -> Iterator[FileIdentity]:

@@ -88,8 +88,7 @@ class FolderScan:
         self._listed = 0
         self.left = left = False
         for directory in self.directories(full=full, known_of=partial(self.known.in_directory, self.stream)):
-            start = len(directory.path) + 1 if directory.path else 0
-            found += [file for file in directory.files if directory.known.get(file.path[start:]) != (file.size, file.mtime_ns)]
+            found += directory.files
             self._listed += 1
             if len(found) > 2 * PORTION:
                 found, left = _earliest(found), True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
+from edge_agent.watch.listing import list_directory
 from edge_agent.watch.patterns import PathFilter
 from edge_agent.watch.scan import FolderScan
 from tests.watched import Ledger
@@ -60,3 +61,16 @@ def test_a_folder_that_cannot_be_listed_is_told_once_for_as_long_as_it_is_there(
     shutil.rmtree(tmp_path / "a")
     scan.find_new(full=True)
     assert scan._refused == set()
+
+
+def test_a_listing_holds_only_what_is_not_as_it_is_known(tmp_path: Path) -> None:
+    for name in ("same.tif", "same.txt", "grown.tif", "new.tif", "new.txt", "alone.txt"):
+        (tmp_path / name).write_bytes(b"12")
+        os.utime(tmp_path / name, (7, 7))
+    seen = (2, 7_000_000_000)
+    known = {"same.tif": seen, "same.txt": seen, "grown.tif": (1, 7_000_000_000)}
+    paths = PathFilter(("**/*.tif",), ())
+    found = list_directory(str(tmp_path), "", paths, known).files
+    assert sorted(file.path for file in found) == ["grown.tif", "new.tif", "new.txt"]
+    assert {file.path: file.companion_of for file in found}["new.txt"] == "new.tif"
+    assert {file.path for file in list_directory(str(tmp_path), "", paths).files} == {*known, "new.tif", "new.txt"}
