@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
+import socket
 import subprocess
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +17,7 @@ from tests.faults.bench.microscope import Microscope
 from tests.faults.bench.proxy import Proxy
 from tests.faults.bench.readiness import Readiness
 from tests.faults.bench.supervised import NOBODY, Supervised, may_be_nobody
-from tests.peers.kafka import KafkaBroker, free_port
+from tests.peers.kafka import KafkaBroker
 from tests.peers.prometheus import PrometheusServer
 from tests.peers.triton import TritonServer
 
@@ -31,6 +33,19 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:P
 inter.broker.listener.name=PLAINTEXT
 """
 """The agent reaches the broker through a proxy; the broker reaches itself, and the checker's consumer reaches it, without."""
+
+
+PORTS = range(15_000, 30_000)
+"""Below those that systems give to outgoing connections: a peer that is away for a while must find its port free again."""
+
+
+def lasting_port() -> int:
+    """A free port that no outgoing connection will take."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def may_mount() -> bool:
@@ -88,17 +103,19 @@ class World:
             place.mkdir()
         self.data_disk, self.state_disk = Disk(self.data), Disk(self.state)
         self._models = models
-        client_port, self.broker_proxy_port = free_port(), free_port()
+        client_port, self.broker_proxy_port = lasting_port(), lasting_port()
         self.broker = KafkaBroker(base / "kafka")
+        self.broker.port, self.broker.controller_port = lasting_port(), lasting_port()
         self.broker._extra = LISTENERS.format(
             port=self.broker.port, client_port=client_port, controller_port=self.broker.controller_port, proxy_port=self.broker_proxy_port
         )
         layout(models / "tiny", base / "triton" / "repository", "python", threads=1)
         self.consumer = Consumer(base / "consumer", self.broker)
         self.triton = TritonServer(base / "triton" / "repository", base / "triton", explicit=True)
+        self.triton.grpc_port, self.triton.http_port, self.triton.metrics_port = lasting_port(), lasting_port(), lasting_port()
         self.to_broker = Proxy(self.broker_proxy_port, client_port, seed)
-        self.to_triton = Proxy(free_port(), self.triton.grpc_port, seed + 1)
-        self.http_port = free_port()
+        self.to_triton = Proxy(lasting_port(), self.triton.grpc_port, seed + 1)
+        self.http_port = lasting_port()
         self.readiness = Readiness(self.url)
         self.images = self.data / "images"
         """The folder as the agent knows it."""
@@ -112,6 +129,8 @@ class World:
             [{"job_name": "edge-agent", "static_configs": [{"targets": [f"127.0.0.1:{self.http_port}"]}]}],
             interval="1s",
         )
+        self.prometheus.port = lasting_port()
+        self.prometheus.url = f"http://127.0.0.1:{self.prometheus.port}"
         self._ends = contextlib.ExitStack()
 
     @property
