@@ -22,6 +22,9 @@ def _pattern(text: str) -> str:
         raise ValueError(f'{text!r}: commas mean nothing in patterns; write one for each, as in ["**/*.tif", "**/*.png"]')
     if text.count("[") != text.count("]"):
         raise ValueError(f"{text!r}: a bracket is not closed; [0-9] stands for one character")
+    for inner in re.findall(r"\[!?(\]?[^\]]*)\]", text):
+        if any(first > last for first, last in re.findall(r"(.)-(.)", inner)):
+            raise ValueError(f"{text!r}: [{inner}] goes backwards; write the smaller character first, as in [0-9]")
     if re.search(r"[^\\/*]\*\*|\*\*[^\\/*]", text):
         raise ValueError(f"{text!r}: ** stands for folders and needs a / beside it, as in **/*.tif")
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import itertools
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -19,7 +21,6 @@ SERIES_OF_AN_EMI = range(1, 10)
 """TIA's NAME.emi stands beside NAME_1.ser, and NAME_2.ser where two detectors were recorded."""
 PATTERNS_OF_SETTINGS = {"setting.txt": ("Pattern.dat", "pattern.dat")}
 """NORDIF's EBSD patterns and their settings have names of their own."""
-WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 CLASS = re.compile(r"\[.+\]")
 
 
@@ -95,12 +96,23 @@ def _to_expression(pattern: str) -> str:
 
 
 def _segment(part: str) -> str:
-    """One part of a pattern: *, ? and [...] as in the shell, none of which matches a `/`."""
+    """One part of a pattern: *, ? and [...] as in the shell, none of which matches a `/`.
+
+    What stands between two stars is taken where it first fits, for good: a name that almost fits is not tried in every way there is.
+    """
     pieces = re.split(r"(\*|\?|\[!?\]?[^\]]*\])", part)
-    return "".join(WILDCARDS.get(piece) or (_character_class(piece) if CLASS.fullmatch(piece) else re.escape(piece)) for piece in pieces)
+    begins, *further = [_fixed(list(chunk)) for star, chunk in itertools.groupby(pieces, "*".__eq__) if not star]
+    if not further:
+        return begins + ("[^/]*" if "*" in pieces else "")
+    *between, ends = further
+    return begins + "".join(f"(?>[^/]*?{chunk})" for chunk in between if chunk) + f"[^/]*{ends}"
+
+
+def _fixed(pieces: list[str]) -> str:
+    """What stands between stars: as many characters as it is long."""
+    return "".join("[^/]" if piece == "?" else _character_class(piece) if CLASS.fullmatch(piece) else re.escape(piece) for piece in pieces)
 
 
 def _character_class(piece: str) -> str:
-    negated = piece.startswith("[!")
-    inner = piece[2 if negated else 1 : -1].replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace("^", "\\^")
-    return f"(?!/)[{'^' if negated else ''}{inner}]"
+    """As the shell understands it: an empty range holds nothing, and `[!]` is no class."""
+    return f"(?!/){fnmatch.translate(piece)[len('(?s:') : -len(')$Z')]}"
