@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.errors import EdgeAgentError, FrameRejectedError
 from edge_agent.frames import Completeness, DecodeLimits, completeness
 from edge_agent.frames.understanding import Question, Understood, UnderstoodFrame, understand
 from edge_agent.inspection.maps import listed
 from edge_agent.inspection.model import Inspected, inspect_file, model_for, zone_for
+from edge_agent.watch.patterns import PathFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +52,15 @@ def inspect(file: Path, settings: Settings | None, model: str | None = None, *, 
     Raises FrameRejectedError for a file of which nothing is understood; errors of a model that was named, while others only leave the
     file without answers; EdgeAgentError for a frame that there is not.
     """
+    _checked(file)
     question = Question(str(file), file.name, DecodeLimits(), zone_for(file, settings), frame or 0)
-    understood, frames = understand(question)
+    try:
+        understood, frames = understand(question)
+    except FrameRejectedError as refused:
+        image = _image_of(file) if refused.cause == "unsupported" else None
+        if image is None:
+            raise
+        raise EdgeAgentError(file.name, f"is the side-car of {image}", f"inspect {image}: what it says is shown with it") from None
     if frame is not None:
         frames = frames[:1]
         if not frames:
@@ -74,6 +83,19 @@ def inspect(file: Path, settings: Settings | None, model: str | None = None, *, 
             raise
         return dataclasses.replace(seen, unasked=str(error))
     return dataclasses.replace(seen, answers={one.frame.frame_index: one for one in answers})
+
+
+def _checked(file: Path) -> None:
+    """Raise EdgeAgentError for what is likelier mistyped than gone."""
+    if not os.path.lexists(file):
+        raise EdgeAgentError(str(file), "there is no such file that you may see", "check its path")
+    if file.is_dir():
+        raise EdgeAgentError(str(file), "is a folder", "name a file in it")
+
+
+def _image_of(file: Path) -> str | None:
+    """The image beside the file whose side-car it is."""
+    return PathFilter(("*",), ()).image_of(file.name, lambda name: (file.parent / name).is_file())
 
 
 def as_plain(seen: Inspection) -> Iterator[dict[str, Any]]:

@@ -68,7 +68,8 @@ def _readable(part: str, path: Path) -> Finding:
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
-        return mend(part, f"{path}: {barrier(path) or error.strerror}; let {account()} read it")
+        way_out = "correct its path" if isinstance(error, FileNotFoundError) else f"let {account()} read it"
+        return mend(part, f"{path}: {barrier(path) or error.strerror}; {way_out}")
     return fine(part, f"{path} can be read")
 
 

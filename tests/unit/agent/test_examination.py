@@ -120,6 +120,12 @@ def test_what_the_service_may_not_read_is_found_as_root(open_to_all: Installatio
     assert "nobody" in wrong.said
 
 
+def test_a_file_that_is_not_there_wants_another_path_not_rights(well: Installation) -> None:
+    well.text += 'model.calibration = "none.json"\n'
+    (wrong,) = [finding for finding in access(well.settings, well.path) if not finding.good]
+    assert wrong.said.endswith("none.json: No such file or directory; correct its path")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lends nobody's account")
 async def test_an_account_that_does_not_exist_is_told(well: Installation) -> None:
     with pytest.raises(ConfigurationError, match="there is no such account"):

@@ -198,3 +198,17 @@ def test_every_real_file_is_understood_or_told_in_one_line() -> None:
 
 def test_the_examples_hold() -> None:
     assert doctest.testmod(words).failed == 0
+
+
+@pytest.mark.usefixtures("_in_this_process")
+def test_what_is_no_image_is_told_by_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.bmp").write_bytes(picture("BMP"))
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(JEOL, newline="")
+    for name, reason in (
+        ("c.tif", "there is no such file that you may see; check its path"),
+        (".", "is a folder; name a file in it"),
+        ("a.txt", "is the side-car of a.bmp; inspect a.bmp: what it says is shown with it"),
+        ("b.txt", "is text; save it as grey TIFF or PNG, or exclude it"),
+    ):
+        assert str(inspect("--no-model", tmp_path / name).exception).endswith(reason)
