@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from edge_agent.config import Settings
 
 UNITS = Path("/etc/systemd/system")
+BOOTED = Path("/run/systemd/system")
+"""Is there where systemd runs (sd_booted(3)); its programs alone, as in a container, do nothing."""
 PLAIN = re.compile(r"^[A-Za-z0-9_./@+:,=-]+$")
 OURS = "Description=edge-agent:"
 PATIENCE_S = 60.0
@@ -56,6 +58,11 @@ class SystemdService:
         text = render(program=Path(sys.executable).with_name("edge-agent"), config=config, account=user, name=self._name)
         self._refuse_strangers()
         _refuse_missing_account(user)
+        _program()
+        if not BOOTED.is_dir():
+            raise EdgeAgentError(
+                "systemd", "does not run here, and nothing was written", "start `edge-agent run` by the system's own means"
+            )
         try:
             self._unit.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -69,6 +76,9 @@ class SystemdService:
         if not self._unit.exists():
             return f"{self._unit} does not exist; nothing to do"
         self._refuse_strangers()
+        if not BOOTED.is_dir():
+            self._unit.unlink()
+            return f"{self._unit} is removed; systemd does not run here, so there was nothing to stop"
         self._systemctl("disable", "--now", self._unit.name)
         self._unit.unlink()
         self._systemctl("daemon-reload")
@@ -78,6 +88,8 @@ class SystemdService:
         """What systemctl says."""
         if not self._unit.exists():
             return ServiceState(installed=False, running=False, said=f"{self._unit} does not exist: run `edge-agent service install`")
+        if not BOOTED.is_dir():
+            return ServiceState(installed=True, running=False, said=f"{self._unit} is there, but systemd does not run here")
         told = subprocess.run(  # noqa: S603 - a fixed program
             [_program(), "is-active", self._unit.name], capture_output=True, text=True, check=False, timeout=PATIENCE_S
         )

@@ -32,6 +32,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(f'#!/bin/sh\necho "$*" >> {calls}\ncase "$*" in *bad*) echo "no way" >&2; exit 5;; is-active*) echo active;; esac\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(systemd, "BOOTED", tmp_path)
     monkeypatch.setattr(systemd, "_refuse_missing_account", lambda user: None)
     return calls
 
@@ -80,6 +81,20 @@ def test_the_unit_of_another_program_is_left_alone(tmp_path: Path, systemctl: Pa
 def test_what_systemctl_refuses_is_told_in_its_words(tmp_path: Path, systemctl: Path) -> None:
     with pytest.raises(EdgeAgentError, match="no way"):
         SystemdService("bad", tmp_path).install(Path("/etc/sem.toml"), settings(tmp_path), None, None)
+
+
+def test_where_systemd_does_not_run_nothing_is_written_and_what_lies_there_goes(
+    tmp_path: Path, systemctl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(systemd, "BOOTED", tmp_path / "none")
+    service, unit = SystemdService("sem", tmp_path), tmp_path / "sem.service"
+    with pytest.raises(EdgeAgentError, match="does not run here"):
+        service.install(Path("/etc/sem.toml"), settings(tmp_path), "ann", None)
+    assert not unit.exists()
+    unit.write_text(render(**PLACES, account="ann"))
+    assert "systemd does not run here" in service.status().said
+    assert "is removed" in service.uninstall()
+    assert (unit.exists(), systemctl.exists()) == (False, False)
 
 
 def test_an_account_that_is_missing_is_named_before_anything_is_written(tmp_path: Path) -> None:
