@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from edge_agent.frames.reader import HEAD_BYTES
@@ -26,3 +27,15 @@ def stranger(path: Path) -> str:
     except OSError:
         return ""
     return "" if reader_of(head, path.name) is not None else describe(head) if head else "empty"
+
+
+def missing_library(name: str) -> str:
+    """The distribution that reads what a file's name promises, where it is not installed; else ""."""
+    reader = promised(name)
+    if reader is None or not reader.library:
+        return ""
+    try:
+        version(reader.library)
+    except PackageNotFoundError:
+        return reader.library
+    return ""

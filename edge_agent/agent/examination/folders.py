@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.agent.compose import check_places
 from edge_agent.agent.examination.finding import fine, mend, note
-from edge_agent.frames.known import is_promised, stranger
+from edge_agent.frames.known import is_promised, missing_library, stranger
 from edge_agent.watch import PathFilter, is_hidden
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ def listing(settings: Settings, stream: StreamSettings) -> Iterator[Finding]:
         what = ", ".join(f"{number} x {said}" for said, number in Counter(unread).most_common(3))
         said = f"of the newest {len(newest)} that match no reader can read {len(unread)} ({what}); tighten include, or they are quarantined"
         yield mend(part, said) if len(unread) == len(newest) else note(part, said)
+    for library, number in Counter(filter(None, map(missing_library, newest))).most_common():
+        said = f"of the newest {len(newest)} that match {number} need {library}, which is not installed"
+        yield mend(part, f"{said}; run pip install 'edge-agent[formats]'")
     if held.newest:
         yield _times(stream, held.newest[-1])
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from edge_agent.agent.examination.access import access, access_as
 from edge_agent.config import load_settings
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.drift import load_calibration
+from edge_agent.frames import known
 from tests.an_agent import frame, write_frame
 
 if TYPE_CHECKING:
@@ -143,6 +145,15 @@ async def test_patterns_that_match_nothing_although_images_lie_there_are_told(we
     well.text += 'include = ["**/*.png"]\n'
     (wrong,) = await well.wrong()
     assert "none matches include = ['**/*.png'], though 1 .tif files lie there" in wrong
+
+
+async def test_a_library_that_the_folders_files_need_is_told(well: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(library: str) -> str:
+        raise PackageNotFoundError(library)
+
+    monkeypatch.setattr(known, "version", version)
+    (wrong,) = await well.wrong()
+    assert wrong.endswith("of the newest 1 that match 1 need tifffile, which is not installed; run pip install 'edge-agent[formats]'")
 
 
 async def test_files_that_no_reader_can_read_are_told(well: Installation) -> None:
