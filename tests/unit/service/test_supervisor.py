@@ -60,7 +60,7 @@ def test_a_bad_configuration_is_not_tried_again(tmp_path: Path, models: Path) ->
     config.write_text("[[stream]]\nnmae = 1\n")
     command = [sys.executable, "-P", "-m", "edge_agent.cli", "run", "--stop-with-stdin", "--config", str(config)]
     assert Supervisor(command, tmp_path / "log" / "service.log", pause_s=0.1).run() == 78
-    assert "name is missing" in (tmp_path / "log" / "service.log").read_text()
+    assert "nmae is no setting" in (tmp_path / "log" / "service.log").read_text()
 
 
 def test_what_the_agent_writes_fills_files_of_bounded_size(tmp_path: Path) -> None:
