@@ -93,7 +93,7 @@ def _show_formats(*, as_json: bool) -> None:
         suffixes = " ".join(suffix if suffix in one.usual else f"({suffix})" for suffix in one.suffixes)
         typer.echo(f"{one.name:<12}{suffixes:<46}  {by}\n{'':<12}complete when {one.rule}")
     if not as_json:
-        typer.echo("Streams take suffixes in brackets where `include` names them; what is NOT INSTALLED comes with edge-agent[formats].")
+        typer.echo("Streams take suffixes in brackets where `include` names them; what is NOT INSTALLED comes with the extra `formats`.")
 
 
 def _draw(picture: Path, answers: dict[int, Inspected], *, as_json: bool) -> None:

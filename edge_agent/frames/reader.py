@@ -160,4 +160,5 @@ def all_pages(reader: StackReader, source: Source, limits: DecodeLimits, time_zo
 
 def needs(name: str, form: str, library: str) -> NoReturn:
     """Refuse a file whose reader's library is not installed."""
-    refuse(name, "unsupported", f"is {form}, which {library} reads, and that is not installed", "run pip install 'edge-agent[formats]'")
+    remedy = "run pip install '.[formats]' in the checkout"
+    refuse(name, "unsupported", f"is {form}, which {library} reads, and that is not installed", remedy)

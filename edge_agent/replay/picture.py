@@ -29,7 +29,7 @@ class Drawing:
             from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
         except ImportError:
             raise ConfigurationError(
-                "--plot", "matplotlib is not installed", "pip install 'edge-agent[train]', or leave --plot out"
+                "--plot", "matplotlib is not installed", "pip install '.[train]' in the checkout, or leave --plot out"
             ) from None
         self._figure = Figure(figsize=(14, 5), layout="constrained")
         known = self._figure.canvas.get_supported_filetypes()

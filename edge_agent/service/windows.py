@@ -21,7 +21,7 @@ if sys.platform == "win32":
         import win32serviceutil
         import winerror
     except ImportError:
-        raise EdgeAgentError("service", "pywin32 is not installed", "run pip install 'edge-agent[service]'") from None
+        raise EdgeAgentError("service", "pywin32 is not installed", "run pip install '.[service]' in the checkout") from None
 
     if TYPE_CHECKING:
         from edge_agent.config import Settings

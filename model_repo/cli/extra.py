@@ -19,5 +19,5 @@ def training_extra(verb: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in TRAINING_PACKAGES:
             raise
         raise ConfigurationError(
-            f"model-repo {verb}", f"needs {error.name}", "install the extra: pip install 'edge-agent[train]'"
+            f"model-repo {verb}", f"needs {error.name}", "install the extra: pip install '.[train]' in the checkout"
         ) from error

@@ -86,7 +86,7 @@ def _in_half(graph: bytes) -> bytes:
 
 
 def _tensorrt_and_torch() -> tuple[Any, Any]:
-    remedy = "run this on the machine with the GPU after pip install 'edge-agent[tensorrt,train]', or lay out for onnxruntime"
+    remedy = "run this on the machine with the GPU after pip install '.[tensorrt,train]' in the checkout, or lay out for onnxruntime"
     try:
         import tensorrt  # noqa: PLC0415  (absent on most machines)
         import torch  # noqa: PLC0415  (as above)

@@ -2,7 +2,7 @@
 
 The same, small, on the real micrographs under --data, with one source of each lot left out; without them the page says so.
 Scores the pool's frames first (an hour or more on a processor, once; resumable), then measures what is not kept yet, and writes drift.md
-with its figures: beside the other reports when everything was measured, else into the cache. `pip install edge-agent[test,train]`.
+with its figures: beside the other reports when everything was measured, else into the cache. `pip install '.[test,train]'` in the checkout.
 
 --model DIR     a served model; the shipped sem-virtual otherwise
 --data DIR      holds the lots of real micrographs; ../shared/data/sem otherwise

@@ -72,7 +72,7 @@ def listing(settings: Settings, stream: StreamSettings) -> Iterator[Finding]:
         yield mend(part, said) if len(unread) == len(newest) else note(part, said)
     for library, number in Counter(filter(None, map(missing_library, newest))).most_common():
         said = f"of the newest {len(newest)} that match {number} need {library}, which is not installed"
-        yield mend(part, f"{said}; run pip install 'edge-agent[formats]'")
+        yield mend(part, f"{said}; run pip install '.[formats]' in the checkout")
     if held.newest:
         yield _times(stream, held.newest[-1])
 

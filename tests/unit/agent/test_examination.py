@@ -153,7 +153,8 @@ async def test_a_library_that_the_folders_files_need_is_told(well: Installation,
 
     monkeypatch.setattr(known, "version", version)
     (wrong,) = await well.wrong()
-    assert wrong.endswith("of the newest 1 that match 1 need tifffile, which is not installed; run pip install 'edge-agent[formats]'")
+    assert "of the newest 1 that match 1 need tifffile" in wrong
+    assert wrong.endswith("which is not installed; run pip install '.[formats]' in the checkout")
 
 
 async def test_files_that_no_reader_can_read_are_told(well: Installation) -> None:

@@ -113,4 +113,4 @@ def test_a_library_that_is_not_installed_is_named(
         decode(str(tmp_path / name), name)
     assert rejected.value.cause == "unsupported"
     assert "fabio" in rejected.value.reason
-    assert "edge-agent[formats]" in str(rejected.value)
+    assert "[formats]" in str(rejected.value)

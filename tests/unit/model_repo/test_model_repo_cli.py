@@ -21,7 +21,7 @@ sys.argv = ['model-repo', *sys.argv[1:]]
 from model_repo.cli import main
 main()
 """
-EXTRA = "install the extra: pip install 'edge-agent[train]'"
+EXTRA = "install the extra: pip install '.[train]' in the checkout"
 VERBS = ("train", "evaluate", "learning-curve", "export", "layout", "compile", "calibrate", "list", "inspect")
 
 
@@ -49,9 +49,7 @@ def test_help_needs_neither_torch_nor_onnxruntime():
 def test_without_torch_the_extra_is_named(arguments):
     result = without_torch(*arguments)
     assert result.returncode == 78
-    assert (
-        result.stderr.strip() == f"model-repo: model-repo {arguments[0]}: needs torch; install the extra: pip install 'edge-agent[train]'"
-    )
+    assert result.stderr.strip() == f"model-repo: model-repo {arguments[0]}: needs torch; {EXTRA}"
 
 
 def test_an_unknown_recipe_names_the_known_ones(tmp_path):

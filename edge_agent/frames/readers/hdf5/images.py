@@ -234,7 +234,7 @@ def _check(name: str, images: Images, limits: DecodeLimits, file_bytes: int) -> 
         refuse(name, "too_large", f"{images.path} says {images.count} images, which a file of {file_bytes} bytes cannot hold")
     codes = _filters(images.dataset)
     if codes:
-        refuse(name, "unsupported", f"{images.path} is compressed by {', '.join(codes)}", "run pip install 'edge-agent[formats]'")
+        refuse(name, "unsupported", f"{images.path} is compressed by {', '.join(codes)}", "run pip install '.[formats]' in the checkout")
 
 
 def _filters(dataset: Any) -> list[str]:
