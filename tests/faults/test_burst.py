@@ -73,6 +73,7 @@ async def test_files_that_come_all_at_once_are_admitted_each_once(tmp_path: Path
     watcher = FolderWatcher(
         settings, known=journal, admissions=admissions, is_complete=completeness, clock=SystemClock(), telemetry=Telemetry()
     )
+    await watcher.prepare()  # stock is taken of the empty folder: what comes from now on is new
     watching = asyncio.create_task(watcher.run())
     try:
         await asyncio.to_thread(write, images)
