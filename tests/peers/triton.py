@@ -128,6 +128,11 @@ class TritonServer:
             return False
 
     @property
+    def ended_by_itself(self) -> bool:
+        """Whether the server was started, and is gone without having been stopped."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
     def says_live(self) -> bool:
         """Whether the server answers and its models, if any were accepted, are loaded."""
         return self._live()

@@ -139,6 +139,10 @@ def _inflict_all(world: World, steps: Sequence[Step], until_s: float) -> tuple[l
     for step in steps:
         if time.monotonic() > until_s:
             break
+        if world.triton.ended_by_itself:  # as it does now and then minutes after it was frozen: whoever runs it starts it again
+            print("  Triton ended by itself and is started again", flush=True)
+            world.triton.stop()
+            world.triton.start()
         was_well = world.readiness.wait(WELL["status"], RECOVERY_S if step.waits else 0.0)
         newest = _strike(world, step)
         happened += newest
