@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.telemetry import Telemetry
 from edge_agent.watch import FolderWatcher, WatchSettings
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.core.frame import FileIdentity, SettledFile
+
+OBSERVERS = pytest.mark.parametrize("observer", ["native", "polling"])
 
 
 class Ledger:
