@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from edge_agent.core.errors import ConfigurationError
-from edge_agent.core.frame import STILL_OPEN, FileIdentity, SettledFile, SettleOutcome
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.watch.following import Following
-from edge_agent.watch.look import Looker, Sight
+from edge_agent.watch.judgement import Judgement
+from edge_agent.watch.look import Looker
 from edge_agent.watch.native import Hints, NativeObserver
 from edge_agent.watch.patterns import PathFilter
 from edge_agent.watch.scan import PORTION, FolderScan
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from edge_agent.watch.listing import FoundFile
     from edge_agent.watch.look import Completeness
     from edge_agent.watch.settings import WatchSettings
-    from edge_agent.watch.settling import Candidate
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -42,7 +41,6 @@ ANSWERS_WITHIN_S = 3.0
 """A root that takes longer to be looked at hangs."""
 OBSERVER_START_S, OBSERVER_STOP_S = 30.0, 10.0
 """How long the operating system may take to begin and to end telling of files: a large tree takes seconds, a hanging drive for ever."""
-SHORTEST_RECHECK_S, LONGEST_RECHECK_S = 0.1, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,7 @@ class FolderWatcher:
         self._scan = FolderScan(str(settings.root), settings.stream, paths, known)
         self._settling = Settling(settings.settle_s)
         self._following = Following()
+        self._judgement = Judgement(settings, self._settling, self._following, telemetry)
         self._thread = OwnThread(f"watch-{settings.stream}")
         self._guard_thread = OwnThread(f"guard-{settings.stream}")
         self._scan_thread = OwnThread(f"scan-{settings.stream}")
@@ -288,7 +287,7 @@ class FolderWatcher:
             if directory is None:
                 return
             if directory.files:
-                await self._admissions.adopt(self.stream, [self._identity(file) for file in directory.files])
+                await self._admissions.adopt(self.stream, [file.identity(self.stream) for file in directory.files])
 
     # settling
 
@@ -334,7 +333,11 @@ class FolderWatcher:
         while due := self._settling.due(self._clock.monotonic_s(), BATCH):
             sights = await self._off(partial(self._looker.look_all, [candidate.file for candidate in due]))
             now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
-            settled = [self._judge(candidate, sight, file, now_s, now_ns) for candidate, (sight, file) in zip(due, sights, strict=True)]
+            away, draining = self._root is None, self._draining
+            settled = [
+                self._judgement.judge(candidate, sight, file, now_s, now_ns, away=away, draining=draining)
+                for candidate, (sight, file) in zip(due, sights, strict=True)
+            ]
             done = [file for file in settled if file is not None]
             if done:
                 await self._admissions.admit(done)
@@ -342,49 +345,6 @@ class FolderWatcher:
                 self._settling.drop(file.file.path)
         if self._scan.left and len(self._settling) < PORTION // 2:
             self._scan_wanted.set()
-
-    def _judge(self, candidate: Candidate, sight: Sight, file: FoundFile, now_s: float, now_ns: int) -> SettledFile | None:
-        """What a look means: settled, given up, gone, or to be looked at again (None)."""
-        if sight is Sight.FOLLOWED:
-            self._following.note(file, now_s)
-        else:
-            self._following.drop(candidate.file.path)
-        if sight is Sight.GONE:
-            if self._root is None:  # the whole folder is away: the file is not to blame
-                self._settling.look_again(candidate, now_s + LONGEST_RECHECK_S)
-            else:
-                self._settling.drop(candidate.file.path)
-            return None
-        if self._goes_on(candidate, sight, file, now_s):
-            return None
-        if sight in {Sight.SETTLED, Sight.FOLLOWED}:
-            self._telemetry.settled(self.stream, now_s - candidate.noticed_s)
-            outcome = SettleOutcome.COMPANION if file.companion_of else SettleOutcome.COMPLETE
-            return SettledFile(self._identity(file), outcome, now_ns, STILL_OPEN if sight is Sight.FOLLOWED else file.companion_of)
-        if not self._is_late(candidate.changed_s, now_s) and sight is not Sight.CHANGED:
-            recheck_s = min(max(self._settings.settle_s, SHORTEST_RECHECK_S), LONGEST_RECHECK_S)
-            self._settling.look_again(candidate, now_s + recheck_s)
-            return None
-        if sight is Sight.CLOSED:  # its reader says why it cannot be opened
-            return SettledFile(self._identity(file), SettleOutcome.COMPLETE, now_ns)
-        waited_s = self._settings.settle_timeout_s
-        missing = "it holds no bytes" if file.size == 0 else "it lacks bytes that its header promises, or its writer has it open"
-        why = (
-            f"it was still being written after {waited_s:g} s"
-            if sight is Sight.CHANGED
-            else f"{missing}, {waited_s:g} s after its last change"
-        )
-        return SettledFile(self._identity(file), SettleOutcome.INCOMPLETE, now_ns, why)
-
-    def _goes_on(self, candidate: Candidate, sight: Sight, file: FoundFile, now_s: float) -> bool:
-        """Whether the file is still being written, and has to be looked at again; not of one that can be read meanwhile."""
-        if sight is Sight.CHANGED:
-            self._settling.notice(file, now_s)
-            return not (self._is_late(candidate.noticed_s, now_s) and self._draining)
-        if sight is Sight.FOLLOWED or self._settling.rests(candidate, now_s):
-            return False
-        self._settling.look_again(candidate, candidate.changed_s + self._settings.settle_s)
-        return True
 
     def _tell_of_open_files(self) -> None:
         waited_s = self._settings.settle_timeout_s
@@ -396,12 +356,6 @@ class FolderWatcher:
                 for_s=waited_s,
                 remedy="nothing to do while the writer runs; if it ended without closing the file, run `h5clear -s` on it",
             )
-
-    def _is_late(self, since_s: float, now_s: float) -> bool:
-        return now_s - since_s >= self._settings.settle_timeout_s
-
-    def _identity(self, file: FoundFile) -> FileIdentity:
-        return FileIdentity(self.stream, file.path, file.size, file.mtime_ns)
 
     async def _off(self, work: Callable[[], T]) -> T:
         """Do blocking work in the watcher's own thread: a hanging network drive holds nobody else up."""

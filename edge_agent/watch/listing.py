@@ -44,6 +44,10 @@ class FoundFile:
         """
         return cls(path, state.st_size, min(max(state.st_mtime_ns, EARLIEST_NS), LATEST_NS), companion_of)
 
+    def identity(self, stream: str) -> FileIdentity:
+        """This state of this file, as a stream's journal knows it."""
+        return FileIdentity(stream, self.path, self.size, self.mtime_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -112,7 +116,7 @@ def list_files(root: Path, include: Iterable[str], exclude: Iterable[str], strea
             directory = list_directory(str(root), path, paths)
         except OSError:
             continue
-        yield from (FileIdentity(stream, file.path, file.size, file.mtime_ns) for file in directory.files)
+        yield from (file.identity(stream) for file in directory.files)
         waiting += [f"{path}/{name}" if path else name for name in directory.folders]
 
 
