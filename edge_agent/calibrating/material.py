@@ -25,6 +25,7 @@ SampleKey: TypeAlias = tuple[str, str]
 """A lot and the name of one of its samples."""
 
 REJECTED = "files that cannot be read"
+REFUSED = "frames of stacks that cannot be used"
 LACKING = "frames that members were left out of"
 NO_LOT = "frames whose lot is not known"
 NO_SAMPLE = "frames that belong to no sample"
@@ -107,7 +108,8 @@ async def _from_folder(settings: Settings, stream: StreamSettings, folder: Path,
         async for read in read_files(line, files):
             if read.rejected is not None:
                 material.left_out[REJECTED] += 1
-            material.left_out[REJECTED] += len(read.refused)
+            if read.refused:
+                material.left_out[REFUSED] += len(read.refused)
             for frame, observation in zip(read.frames, read.observations, strict=True):
                 lot, sample = observation.declared_lot, observation.ref.sample
                 if stream.lot in DECLARES_NONE:
