@@ -324,7 +324,7 @@ async def test_what_was_committed_of_a_long_stack_is_let_go_of_while_the_rest_is
         await line.admit("stack")
         await until_judged(line, 60)
         gc.collect()
-        left = [one for one in gc.get_objects() if isinstance(one, Job) and one.line.name == "sem"]
+        left = [one for one in gc.get_objects() if type(one) is Job and one.line.name == "sem"]
         assert len(left) <= 4  # of the twenty portions
 
 
