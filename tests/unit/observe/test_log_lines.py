@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import warnings
-from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -14,19 +13,7 @@ from pydantic import SecretStr
 
 from edge_agent.observe import configure_logging
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], level = before
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_restored")
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
