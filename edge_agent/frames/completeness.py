@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import stat
 import struct
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -32,23 +33,30 @@ def completeness(path: Path) -> Completeness:
     """Whether the file is all there: "growing" when it lacks bytes that its header promises; raises OSError when it cannot be opened.
 
     It is "following" while its writer adds images and lets others read those that are there, if what reads them is installed. It is
-    "unknown" of what is no frame file, and of one whose header is too long for a look or makes no sense: its decoder will tell.
+    "unknown" of what is no frame file, such as a FIFO, and of one whose header is too long for a look or makes no sense: its decoder
+    will tell.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        return "unknown"  # and not opened: a FIFO waits for its writer
     with io.BufferedReader(Glance(open_shared(str(path)), LOOK_BYTES)) as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        head = file.read(HEAD_BYTES)
-        if len(head) < SHORTEST_BYTES:
+        return _of(file, path.name)
+
+
+def _of(file: BinaryIO, name: str) -> Completeness:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    if len(head) < SHORTEST_BYTES:
+        return "growing"
+    reader = reader_of(head, name)
+    if reader is None:
+        return "growing" if not any(head) else "unknown"  # a copy may reserve its space first
+    try:
+        if _lacks(reader, file, size):
             return "growing"
-        reader = reader_of(head, path.name)
-        if reader is None:
-            return "growing" if not any(head) else "unknown"  # a copy may reserve its space first
-        try:
-            if _lacks(reader, file, size):
-                return "growing"
-            followed = isinstance(reader, FollowedReader) and _asked(partial(reader.is_followed, file))
-        except (TooMuchError, struct.error):
-            return "unknown"
+        followed = isinstance(reader, FollowedReader) and _asked(partial(reader.is_followed, file))
+    except (TooMuchError, struct.error):
+        return "unknown"
     if not followed:
         return "complete"
     return "following" if _is_installed(reader.library) else "growing"  # each of its states would be refused

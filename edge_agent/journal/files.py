@@ -15,15 +15,6 @@ if TYPE_CHECKING:
     from edge_agent.journal.commit import FinishedFile
 
 
-def in_directory(connection: sqlite3.Connection, stream: str, directory: str) -> dict[str, tuple[int, int]]:
-    """Map each known name in `directory` to (size, mtime_ns)."""
-    rows = connection.execute(
-        "SELECT name, size, mtime_ns FROM file WHERE directory = (SELECT id FROM directory WHERE stream = ? AND path = ?)",
-        (stream, stored(directory)),
-    )
-    return {restored(name): (size, mtime_ns) for name, size, mtime_ns in rows}
-
-
 def begun(connection: sqlite3.Connection, stream: str) -> bool:
     """Whether stock of the stream was taken."""
     return connection.execute("SELECT 1 FROM stream WHERE name = ? AND begun", (stream,)).fetchone() is not None

@@ -12,14 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.core.errors import JournalError
-from edge_agent.journal import absence, files, frames, operation, outbox, retention
+from edge_agent.journal import absence, files, frames, known, operation, outbox, retention
 from edge_agent.journal.failures import explained, transaction
 from edge_agent.journal.lock import StateLock
 from edge_agent.journal.place import prepare
 from edge_agent.journal.schema import check, give_space_back, migrate, use_write_ahead_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.core.event import Event, OutboxRow
@@ -113,9 +113,9 @@ class Journal:
 
     # What a watcher asks, from any thread
 
-    def in_directory(self, stream: str, directory: str) -> dict[str, tuple[int, int]]:
+    def in_directory(self, stream: str, directory: str) -> Mapping[str, tuple[int, int]]:
         """Map each known file's name in `directory` ("" is the root) to (size, mtime_ns)."""
-        return self._ask(lambda connection: files.in_directory(connection, stream, directory))
+        return self._ask(lambda connection: known.in_directory(connection, stream, directory, self._path))
 
     def begun(self, stream: str) -> bool:
         """Whether an earlier run has taken stock of this stream's folder."""

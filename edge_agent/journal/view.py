@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge_agent.core.errors import JournalError
-from edge_agent.journal import episodes, files, operation, outbox
+from edge_agent.journal import episodes, files, known, operation, outbox
 from edge_agent.journal.failures import explained
 from edge_agent.journal.journal import FILE_NAME, connect_read_only
 from edge_agent.journal.schema import VERSION, check
@@ -162,7 +162,7 @@ class JournalView:
         """Whether `file` is known in this very state; quick when files come folder by folder."""
         directory, _, name = file.path.rpartition("/")
         if self._directory != (stream, directory):
-            self._names = self._ask(lambda connection: files.in_directory(connection, stream, directory))
+            self._names = self._ask(lambda connection: dict(known.in_directory(connection, stream, directory, self._path)))
             self._directory = (stream, directory)
         return self._names.get(name) == (file.size, file.mtime_ns)
 

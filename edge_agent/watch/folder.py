@@ -15,10 +15,11 @@ from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.watch.following import Following
 from edge_agent.watch.judgement import Judgement
+from edge_agent.watch.listing import PORTION
 from edge_agent.watch.look import Looker
 from edge_agent.watch.native import Hints, NativeObserver
 from edge_agent.watch.patterns import PathFilter
-from edge_agent.watch.scan import PORTION, FolderScan
+from edge_agent.watch.scan import FolderScan
 from edge_agent.watch.settling import Settling
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ class FolderWatcher:
         self._notice(found, now_s, "scan")
 
     async def _adopt(self) -> None:
-        """Know what is there already, folder by folder, without reading it."""
+        """Know what is there already, portion by portion, without reading it."""
         directories = self._scan.directories(full=True)
         while True:
             directory = await self._scan_thread.call(lambda: next(directories, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from edge_agent.core.frame import FileIdentity
 from edge_agent.watch.patterns import PathFilter, is_hidden, may_be_companion, natural_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
 NOTHING: Mapping[str, tuple[int, int]] = MappingProxyType({})
+PORTION = 10_000
+"""The most files of a folder that are held at once, 15 MB of them: there may be a million."""
 EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1
 """SQLite's integers: the years 1677 to 2262; file systems hold more, and instruments' clocks are set to anything."""
 
@@ -37,11 +40,17 @@ class FoundFile:
     companion_of: str = ""
 
     @classmethod
-    def of(cls, path: str, state: os.stat_result, companion_of: str = "") -> FoundFile:
-        """A file as the operating system tells of it; a time that no journal and no calendar can hold becomes the nearest that both can.
+    def of(cls, path: str, state: os.stat_result, companion_of: str = "") -> FoundFile | None:
+        """A file as the operating system tells of it; None of a folder.
 
-        The one place where this is done, so that a file's identity is the same whoever looked.
+        A FIFO, a device or a socket is an empty file of 1970, whatever is done to it: it is admitted once, for its reader to refuse.
+        A time that no journal and no calendar can hold becomes the nearest that both can. The one place where this is done, so that
+        a file's identity is the same whoever looked.
         """
+        if stat.S_ISDIR(state.st_mode):
+            return None
+        if not stat.S_ISREG(state.st_mode):
+            return cls(path, 0, 0, companion_of)
         return cls(path, state.st_size, min(max(state.st_mtime_ns, EARLIEST_NS), LATEST_NS), companion_of)
 
     def identity(self, stream: str) -> FileIdentity:
@@ -51,11 +60,11 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What one folder holds.
+    """What one folder holds, or a portion of it.
 
     Attributes:
         path: relative to the stream's folder, "" for itself.
-        files: the stream's files in it that are not as they are known, side-cars included, in no order.
+        files: the stream's files in it that are not as they are known, in no order: PORTION at most, and in the last portion all side-cars.
         folders: names of the folders in it; links are not followed, so there are no loops.
     """
 
@@ -66,8 +75,11 @@ class Directory:
 
 def list_directory(
     root: str, path: str, paths: PathFilter, known: Mapping[str, tuple[int, int]] = NOTHING, *, only_unknown: bool = False
-) -> Directory:
-    """List one folder: what is not as it is `known`, (size, mtime_ns) by name, or only names that are not; raises OSError."""
+) -> Iterator[Directory]:
+    """List one folder: what is not as it is `known`, (size, mtime_ns) by name, or only names that are not; raises OSError.
+
+    An empty folder is one portion too.
+    """
     files: list[FoundFile] = []
     folders: list[str] = []
     names: set[str] = set()
@@ -76,23 +88,36 @@ def list_directory(
     with os.scandir(os.path.join(root, path)) as entries:  # noqa: PTH118 - str paths throughout: a Path a file would cost seconds
         for entry in entries:
             name = entry.name
-            if only_unknown and name in known:
+            seen = known.get(name)
+            if only_unknown and seen is not None:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if not is_hidden(name):
                     folders.append(name)
             elif paths.takes(prefix + name):
-                if name not in known:
+                if seen is None:
                     names.add(name)
-                _append(files, entry, prefix + name, "", known.get(name))
+                _append(files, entry, prefix + name, "", seen)
             elif may_be_companion(name):
                 companions.append(entry)
+            if len(files) == PORTION:
+                yield Directory(path, files, folders)
+                files, folders = [], []
+    files += _side_cars(companions, prefix, paths, names, known)
+    yield Directory(path, files, folders)
+
+
+def _side_cars(
+    entries: Iterable[os.DirEntry[str]], prefix: str, paths: PathFilter, names: Container[str], known: Mapping[str, tuple[int, int]]
+) -> list[FoundFile]:
+    """Those of one folder whose frame files are in it, found now or known."""
+    files: list[FoundFile] = []
     start = len(prefix)
-    for entry in companions:
+    for entry in entries:
         image = paths.image_of(prefix + entry.name, lambda image: image[start:] in names or image[start:] in known)
         if image is not None:
             _append(files, entry, prefix + entry.name, image, known.get(entry.name))
-    return Directory(path, files, folders)
+    return files
 
 
 def _append(files: list[FoundFile], entry: os.DirEntry[str], path: str, companion_of: str, known: tuple[int, int] | None = None) -> None:
@@ -100,10 +125,9 @@ def _append(files: list[FoundFile], entry: os.DirEntry[str], path: str, companio
         state = entry.stat()
     except OSError:  # gone since it was listed, or a link to nowhere
         return
-    if stat.S_ISREG(state.st_mode):
-        file = FoundFile.of(path, state, companion_of)
-        if known != (file.size, file.mtime_ns):  # a million that are as they were must not be held at once
-            files.append(file)
+    file = FoundFile.of(path, state, companion_of)
+    if file is not None and known != (file.size, file.mtime_ns):
+        files.append(file)
 
 
 def list_files(root: Path, include: Iterable[str], exclude: Iterable[str], stream: str = "") -> Iterator[FileIdentity]:
@@ -112,12 +136,10 @@ def list_files(root: Path, include: Iterable[str], exclude: Iterable[str], strea
     waiting = [""]
     while waiting:
         path = waiting.pop()
-        try:
-            directory = list_directory(str(root), path, paths)
-        except OSError:
-            continue
-        yield from (file.identity(stream) for file in directory.files)
-        waiting += [f"{path}/{name}" if path else name for name in directory.folders]
+        with contextlib.suppress(OSError):
+            for portion in list_directory(str(root), path, paths):
+                yield from (file.identity(stream) for file in portion.files)
+                waiting += [f"{path}/{name}" if path else name for name in portion.folders]
 
 
 def frame_files(root: Path, include: Iterable[str], exclude: Iterable[str], stream: str = "") -> list[tuple[int, FileIdentity]]:

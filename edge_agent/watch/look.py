@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -57,8 +56,6 @@ class Looker:
         try:
             state = (self._root / path).stat()
         except (OSError, ValueError):
-            return None
-        if not stat.S_ISREG(state.st_mode):
             return None
         return FoundFile.of(path, state, companion_of)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
-from edge_agent.watch.listing import list_directory
+from edge_agent.watch.listing import PORTION, list_directory
 from edge_agent.watch.patterns import natural_key
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 KnownOf: TypeAlias = "Callable[[str], Mapping[str, tuple[int, int]]]"
 log = structlog.get_logger(__name__)
 
-PORTION = 10_000
-"""The most files that one scan hands over, earliest first, 15 MB of them; the next scans find the rest."""
 IDLE_SHARE = 200
 """A scan is followed by at least this many times its processor time without one: 0.5 % of a core."""
 BUSY_SHARE = 20
@@ -81,7 +79,10 @@ class FolderScan:
         return self._cost_s * (BUSY_SHARE if only_scans and self._listed else IDLE_SHARE)
 
     def find_new(self, *, full: bool = False) -> list[FoundFile]:
-        """Files whose state the journal does not know, PORTION of them at most; raises OSError when the root cannot be listed."""
+        """Files whose state the journal does not know; raises OSError when the root cannot be listed.
+
+        One scan hands over PORTION of them at most, earliest first; the next scans find the rest.
+        """
         cpu_s = time.thread_time()
         full = full or self.left or time.monotonic() >= self._full_at_s + self._full_cost_s * IDLE_SHARE
         found: list[FoundFile] = []
@@ -103,7 +104,7 @@ class FolderScan:
         return found
 
     def directories(self, *, full: bool, known_of: KnownOf = _nothing) -> Iterator[Directory]:
-        """Each folder from the root down; raises OSError when the root cannot be listed."""
+        """Each folder from the root down, a large one in portions; raises OSError when the root cannot be listed."""
         refused_before = self._refused
         if full:  # every folder that is still there is seen now: those that went are forgotten
             self._seen, self._refused = {}, set()
@@ -131,10 +132,11 @@ class FolderScan:
         if seen is not None and not full and seen.mtime_ns == mtime_ns:
             return seen.folders
         listed_ns = time.time_ns()
-        directory = list_directory(self.root, path, self.paths, known_of(path), only_unknown=not full)
+        folders: list[str] = []
+        self._seen.pop(path, None)
+        for portion in list_directory(self.root, path, self.paths, known_of(path), only_unknown=not full):
+            folders += portion.folders
+            yield portion
         if listed_ns - mtime_ns > GRAIN_NS:
-            self._seen[path] = _Seen(mtime_ns, directory.folders)
-        else:
-            self._seen.pop(path, None)
-        yield directory
-        return directory.folders
+            self._seen[path] = _Seen(mtime_ns, folders)
+        return folders

@@ -96,15 +96,19 @@ def test_an_agent_outlives_names_and_things_that_are_no_files(agent: AgentProces
     assert {"fifo.tif", "folder.tif", "self.tif", "socket.tif"} <= set(things)
     names = put_names(agent.watched, tiff(micrograph()))
     assert len(names) > 20
+    special = {name for name in things if (agent.watched / name).exists() and not (agent.watched / name).is_dir()}
+    assert {"fifo.tif", "socket.tif", "linked_zero.tif", "linked_fifo.tif"} <= special
     until(
-        lambda: {shown(path) for path in names} <= told(agent),
+        lambda: special | {shown(path) for path in names} <= told(agent),
         f"every name; the agent said:\n{agent.log[-4000:]}",
     )
     write_frame(agent.watched / "last.tif", frame(2))
     until(lambda: "last.tif" in told(agent), "the next good frame")
-    assert not {path for path in told(agent) if path.partition("/")[0] in things}
-    assert not agent.events("quarantined")
+    assert {path for path in told(agent) if path.partition("/")[0] in things} == special, "neither folders nor what they link to"
+    assert {event["data"]["path"] for event in agent.events("quarantined")} == special
+    assert {event["data"]["reason"] for event in agent.events("quarantined")} == {"unsupported"}
     assert agent.readiness()["ready"]
     assert agent.stop() == 0
     assert agent.run_once() == 0
     assert len(agent.events("scored")) == len(names) + 2, "nothing is told twice after a restart"
+    assert len(agent.events("quarantined")) == len(special)

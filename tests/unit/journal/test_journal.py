@@ -15,7 +15,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import JournalError
 from edge_agent.core.frame import FileIdentity
 from edge_agent.core.portion import RefusedFrame
-from edge_agent.journal import Commit, FinishedFile, Journal, JournalView, Outcome
+from edge_agent.journal import Commit, FinishedFile, Journal, JournalView, Outcome, known
 from edge_agent.watch.listing import EARLIEST_NS, LATEST_NS
 from tests.journal_entries import S, event, scored, settled
 
@@ -55,9 +55,25 @@ async def test_two_hundred_thousand_files_are_adopted_in_seconds(journal: Journa
     files = [FileIdentity(S, f"{number // 1000}/{number}.tif", number, number) for number in range(200_000)]
     began = time.monotonic()
     await journal.adopt(S, files)
-    known = sum(len(journal.in_directory(S, str(folder))) for folder in range(200))
-    assert known == 200_000
+    assert sum(len(journal.in_directory(S, str(folder))) for folder in range(200)) == 200_000
     assert time.monotonic() - began < 20  # about 1.2 s on an idle machine
+
+
+async def test_names_of_a_large_directory_are_asked_for_one_by_one(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [FileIdentity(S, f"many/{number}.tif", number, number) for number in range(12)]
+    odd = FileIdentity(S, "many/\udcff.tif", 99, 99)
+    await journal.adopt(S, [*files, odd, settled("few/0.tif").file])
+    held = journal.in_directory(S, "many")
+    monkeypatch.setattr(known, "HELD", 12)
+    asked = journal.in_directory(S, "many")
+    assert isinstance(held, dict)
+    assert isinstance(asked, known.ManyNames)
+    assert (len(asked), set(asked)) == (13, set(held))
+    assert {name: asked.get(name) for name in held} == held
+    assert ("\udcff.tif" in asked, "12.tif" in asked, asked.get("12.tif")) == (True, False, None)
+    assert journal.in_directory(S, "few") == {"0.tif": (1, 1)}
+    await journal.admit([settled("many/12.tif")])
+    assert asked.get("12.tif") == (1, 1), "it asks anew each time"
 
 
 async def test_a_commit_makes_everything_durable_together(journal: Journal, tmp_path: Path) -> None:

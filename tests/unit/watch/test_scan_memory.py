@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from structlog.testing import capture_logs
 
+from edge_agent.watch import listing
 from edge_agent.watch.listing import list_directory
 from edge_agent.watch.patterns import PathFilter
 from edge_agent.watch.scan import FolderScan
@@ -70,7 +71,25 @@ def test_a_listing_holds_only_what_is_not_as_it_is_known(tmp_path: Path) -> None
     seen = (2, 7_000_000_000)
     known = {"same.tif": seen, "same.txt": seen, "grown.tif": (1, 7_000_000_000)}
     paths = PathFilter(("**/*.tif",), ())
-    found = list_directory(str(tmp_path), "", paths, known).files
+    (directory,) = list_directory(str(tmp_path), "", paths, known)
+    found = directory.files
     assert sorted(file.path for file in found) == ["grown.tif", "new.tif", "new.txt"]
     assert {file.path: file.companion_of for file in found}["new.txt"] == "new.tif"
-    assert {file.path for file in list_directory(str(tmp_path), "", paths).files} == {*known, "new.tif", "new.txt"}
+    (directory,) = list_directory(str(tmp_path), "", paths)
+    assert {file.path for file in directory.files} == {*known, "new.tif", "new.txt"}
+
+
+def test_a_large_folder_is_listed_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PORTION", 10)
+    names = {f"{number:02}.tif" for number in range(35)} | {"00.txt"}
+    for name in names:
+        (tmp_path / name).write_bytes(b"12")
+    (tmp_path / "deep").mkdir()
+    portions = list(list_directory(str(tmp_path), "", PathFilter(("**/*.tif",), ())))
+    assert [len(portion.files) for portion in portions] == [10, 10, 10, 6]
+    assert {file.path for portion in portions for file in portion.files} == names, "a side-car finds its image in an earlier portion"
+    assert [name for portion in portions for name in portion.folders] == ["deep"]
+    scan = scan_of(tmp_path)
+    os.utime(tmp_path, (2, 2))
+    assert {file.path for file in scan.find_new(full=True)} == names
+    assert scan._seen[""].folders == ["deep"]
