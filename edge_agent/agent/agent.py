@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,7 +15,7 @@ from edge_agent.agent.compose import NAMES_NONE, check_folders, check_places
 from edge_agent.agent.parts import assemble
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError, PredictorUnavailableError, SinkUnavailableError
-from edge_agent.publish import agent_stopped
+from edge_agent.publish import OPENED, QUARANTINED, SCORED, agent_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class Agent:
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._stop_reason = "finished"
+        self._heard: Counter[str] = Counter()
 
     def stop(self, reason: str = "asked to") -> None:
         """Ask for an orderly end; call on the loop's thread."""
@@ -65,7 +67,7 @@ class Agent:
         if self.once:
             check_folders(self.settings)
         async with contextlib.AsyncExitStack() as release:
-            parts = await assemble(self.settings, once=self.once, on_event=self._on_event, clock=self._clock, release=release)
+            parts = await assemble(self.settings, once=self.once, on_event=self._hear, clock=self._clock, release=release)
             self.url = parts.server.url
             await self._live(parts)
             await self._say_farewell(parts)
@@ -142,7 +144,20 @@ class Agent:
             await asyncio.wait_for(parts.evidence.drained(), ONCE_PATIENCE_S)
         except TimeoutError:
             log.warning("pictures of the evidence are not made yet; the next run makes them")
+        heard = self._heard
+        log.info(
+            "what was there is done and told" if heard else "nothing new was there",
+            scored=heard[SCORED],
+            quarantined=heard[QUARANTINED],
+            alerts=heard[OPENED],
+            more="edge-agent status",
+        )
         self.stop("the backlog is done")
+
+    def _hear(self, event: Event) -> None:
+        self._heard[event.type] += 1
+        if self._on_event is not None:
+            self._on_event(event)
 
     async def _say_farewell(self, parts: Parts) -> None:
         for told in parts.told:

@@ -21,7 +21,9 @@ def command(
     from pydantic import ValidationError
 
     from edge_agent.config import ModelSettings, StreamSettings, minimal_configuration
-    from edge_agent.core.errors import ConfigurationError
+    from edge_agent.core.errors import ConfigurationError, ModelError
+    from edge_agent.core.printable import printable
+    from edge_agent.inference import find_model
 
     if output.exists() and not force:
         raise ConfigurationError(str(output), "it exists already", "choose another with --output, or overwrite it with --force")
@@ -33,6 +35,10 @@ def command(
         wrong = error.errors()[0]
         option = "--model" if error.title == ModelSettings.__name__ else "--name"
         raise typer.BadParameter(f"{wrong['input']!r}: {wrong['msg']}", param_hint=option) from None
+    try:
+        find_model(model)
+    except ModelError as error:
+        typer.echo(printable(f"{error}; or set [agent] model_dirs in {output} to the folder that holds it"), err=True)
     try:
         output.write_text(minimal_configuration(folder.absolute(), name, model), encoding="utf-8")
     except OSError as error:

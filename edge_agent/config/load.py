@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from edge_agent.config.lines import Location
 
 PREFIX = "EDGE_AGENT__"
+ONE_UNDERSCORE = re.compile(rf"EDGE_AGENT_({'|'.join(Settings.model_fields)})_+(.+)", re.IGNORECASE)
+"""A variable that was meant for a setting, and would be passed over in silence."""
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -82,6 +85,9 @@ def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> dict[Loca
     """Lay EDGE_AGENT__SECTION__KEY over `table`, and say which variable set what; lists and tables are TOML, all else text."""
     variables: dict[Location, str] = {}
     for name, text in environment.items():
+        if meant := ONE_UNDERSCORE.fullmatch(name):
+            section, key = meant.groups()
+            raise ConfigurationError(name, "it sets nothing", f"name it {PREFIX}{section}__{key}, with two underscores between parts")
         if not name.upper().startswith(PREFIX):
             continue
         *sections, key = name[len(PREFIX) :].lower().split("__")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.verdict import Kind
 from edge_agent.drift.components import ACQUISITION, COMPONENTS, NETWORK
-from edge_agent.drift.sample import PLACES
+from edge_agent.drift.sample import FARTHEST_FRAME, PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,11 +162,15 @@ def nearest_change(mean: Vector, variances: Sequence[float], table: LotTable) ->
     return best_change, round(best_strength, 2), max(0.0, 1.0 - best / nothing) if nothing > 0 else 0.0, best
 
 
-def words(sign: Sign, table: LotTable, diagnosis: Diagnosis) -> str:
-    """One sentence: which component left its normal range, by how much, and what that resembles."""
-    amount = f"{abs(sign.score):.1f} standard deviations {'above' if sign.score > 0 else 'below'} what {table.lot} {UNITS[sign.layer]} show"
+def words(sign: Sign, table: LotTable, diagnosis: Diagnosis, recent: Recent) -> str:
+    """One sentence: which component left its normal range, by how much, and what that resembles.
+
+    Frames are cut off (see sample.py), so that the size of a change beyond that is a lower limit.
+    """
+    least = "at least " if any(abs(held.vector[sign.place]) > FARTHEST_FRAME for held in recent) else ""
+    amount = f"{least}{abs(sign.score):.1f} standard deviations {'above' if sign.score > 0 else 'below'} what {table.lot}"
     like = f"; it resembles a {diagnosis.change} of strength {diagnosis.strength:.1f}" if diagnosis.change else ""
-    return f"{SUBJECTS[COMPONENTS[sign.place]]} {LAYERS[sign.layer]} is {amount}{like}."
+    return f"{SUBJECTS[COMPONENTS[sign.place]]} {LAYERS[sign.layer]} is {amount} {UNITS[sign.layer]} show{like}."
 
 
 def _along(strengths: Sequence[float], places: Sequence[Vector]) -> list[tuple[float, Vector]]:

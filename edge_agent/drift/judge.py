@@ -243,7 +243,7 @@ class SequentialJudge:
             onset = sign.onset or onset
             peak = 0.0 if sign.layer == "contrast" else max(0.01, round(abs(scores[sign.place]), 4))
             diagnosis = diagnose(state.sample.recent[-LATEST:] if sign.layer == "contrast" else state.sample.recent, tables)
-            reason = words(sign, tables[state.sample.lot], diagnosis)
+            reason = words(sign, tables[state.sample.lot], diagnosis, state.sample.recent)
         elif state.sample.frames in LOOKS and is_rubbish(state.sample.recent, tables):
             diagnosis, reason = diagnose(state.sample.recent, tables), words_of_rubbish(state.sample.recent, tables)
         else:
@@ -287,7 +287,7 @@ class SequentialJudge:
             if episode.peak:
                 episode.peak = max(episode.peak, round(min(abs(sign.score), 2 * self._limits.z), 4))
             diagnosis = diagnose(sample.recent, tables)
-            change = episode.revise(diagnosis, words(sign, tables[sample.lot], diagnosis), observation.ref)
+            change = episode.revise(diagnosis, words(sign, tables[sample.lot], diagnosis, sample.recent), observation.ref)
             return (change,) if change else ()
         return ()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edge_agent.publish.agents import agent_heartbeat, agent_started, agent_stopped
-from edge_agent.publish.alerts import ALERT_TYPES, alert, alert_abandoned, alert_marked, alert_rebased, alert_test
+from edge_agent.publish.alerts import ALERT_TYPES, OPENED, alert, alert_abandoned, alert_marked, alert_rebased, alert_test
 from edge_agent.publish.command import CommandSink, find_program
 from edge_agent.publish.deadline import GivingUp, OnlyPublishing
-from edge_agent.publish.frames import Origin, frame_companion, frame_quarantined, frame_scored
+from edge_agent.publish.frames import QUARANTINED, SCORED, Origin, frame_companion, frame_quarantined, frame_scored
 from edge_agent.publish.jsonl import JsonLinesSink
 from edge_agent.publish.kafka_sink import KafkaSettings, KafkaSink
 from edge_agent.publish.kafka_topics import existing_topics
@@ -17,6 +17,9 @@ from edge_agent.publish.webhook import WebhookSink, shown_address
 
 __all__ = [
     "ALERT_TYPES",
+    "OPENED",
+    "QUARANTINED",
+    "SCORED",
     "CommandSink",
     "GivingUp",
     "JsonLinesSink",

@@ -24,6 +24,7 @@ TYPES = {
 }
 
 
+OPENED = TYPES[Phase.OPENED]
 ALERT_TYPES = frozenset(TYPES.values())
 TEST = "edge.alert.test.v1"
 """What `edge-agent doctor` sends to a command or a webhook, and to nobody else."""

@@ -43,8 +43,11 @@ def test_a_backlog_is_worked_off_once(tmp_path: Path, models: Path) -> None:
     assert all(isinstance(event["data"][name], float) for event in scored for name in uncertainties), "the model is calibrated"
     assert {event["data"]["distance_kind"] for event in scored} == {"mahalanobis"}
 
+    assert "done and told" in agent.log
+    assert "scored=12" in agent.log
     assert agent.run_once() == 0, agent.log
     assert len(agent.events("frame.scored")) == 12, "what was told is not told again"
+    assert "nothing new was there" in agent.log
 
 
 def test_what_appears_is_scored_and_shown(tmp_path: Path, models: Path) -> None:

@@ -140,6 +140,14 @@ def test_what_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
         assert "\n" not in said
 
 
+def test_init_says_so_of_a_model_that_is_not_there_yet(tmp_path: Path) -> None:
+    code, said = edge_agent("init", tmp_path, "--output", tmp_path / "edge-agent.toml", "--model", "sem-rael")
+    assert code == 0
+    assert "model sem-rael: not found" in said
+    assert "did you mean sem-real?" in said
+    assert "model_dirs" in said
+
+
 def test_a_dry_run_of_once_reads_what_once_would(config: Path) -> None:
     write_frame(config.parent / "images" / "one.tif", frame(1))
     assert "1 files are there and would be left alone" in edge_agent("run", "--dry-run", "--config", config)[1]

@@ -121,6 +121,13 @@ def test_a_variable_that_names_no_stream_is_refused(tmp_path: Path, name: str) -
         load_settings(written(tmp_path, FIVE_LINES), {name: "x"})
 
 
+@pytest.mark.parametrize("name", ["EDGE_AGENT_HTTP__TOKEN", "EDGE_AGENT_HTTP_TOKEN", "edge_agent_http_TOKEN"])
+def test_a_variable_with_one_underscore_is_refused_with_its_right_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}.*name it EDGE_AGENT__(HTTP|http)__TOKEN"):
+        load_settings(written(tmp_path, FIVE_LINES), {name: "x"})
+    load_settings(written(tmp_path, FIVE_LINES), {"EDGE_AGENT_CONFIG": "x", "EDGE_AGENT_IMAGES": "x", "EDGE_AGENT_STREAMS": "x"})
+
+
 def test_the_file_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_configuration(None, {}).parent != tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -38,6 +39,13 @@ def test_a_long_stream_of_known_samples_raises_no_alarm():
     judge, stage = SequentialJudge(fitted()), Stage(5)
     frames = [frame for number in range(150) for frame in stage.sample(12, ("ebc", "powder")[number % 2])]
     assert changes_of(judge, frames) == []
+
+
+def test_an_alert_gives_no_size_beyond_where_frames_are_cut_off():
+    _, near = story(SequentialJudge(fitted()), Stage(1), shift=(0, 0, 0, 0, 0, -3, 0))
+    _, beyond = story(SequentialJudge(fitted()), Stage(1), shift=(0, 0, 90.0, 0, 0, 0, 0))
+    assert re.search(r" is \d{1,2}\.\d standard deviations ", near[0].reason)
+    assert re.search(r" is at least \d{1,2}\.\d standard deviations above ", beyond[0].reason)
 
 
 @pytest.mark.parametrize(
