@@ -42,7 +42,7 @@ def test_a_long_stream_of_known_samples_raises_no_alarm():
 
 
 def test_an_alert_gives_no_size_beyond_where_frames_are_cut_off():
-    _, near = story(SequentialJudge(fitted()), Stage(1), shift=(0, 0, 0, 0, 0, -3, 0))
+    _, near = story(SequentialJudge(fitted()), Stage(1), shift=(0, 0, 0, 0, 0, -1.0, 0))
     _, beyond = story(SequentialJudge(fitted()), Stage(1), shift=(0, 0, 90.0, 0, 0, 0, 0))
     assert re.search(r" is \d{1,2}\.\d standard deviations ", near[0].reason)
     assert re.search(r" is at least \d{1,2}\.\d standard deviations above ", beyond[0].reason)
