@@ -1,29 +1,26 @@
-"""TIFF, by tifffile, with what microscopes and ImageJ write into it and beside it."""
+"""One image of a TIFF, by tifffile, with what microscopes and ImageJ write into it and beside it."""
 
 from __future__ import annotations
 
-import io
 import logging
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import tifffile
 
-from edge_agent.frames.reader import TooMuchError
 from edge_agent.frames.readers.beside import read_beside
 from edge_agent.frames.readers.counts import counted
 from edge_agent.frames.readers.record import Record, text_of
 from edge_agent.frames.readers.tescan import is_tescan, read_tescan
 from edge_agent.frames.readers.tiff.detectors import TAGS, read_detector
-from edge_agent.frames.readers.tiff.directories import tiff_lacks
 from edge_agent.frames.readers.tiff.fei import read_fei
-from edge_agent.frames.readers.tiff.imagej import BEGINS, images_said, read_imagej
+from edge_agent.frames.readers.tiff.imagej import BEGINS, read_imagej
 from edge_agent.frames.readers.tiff.zeiss import find_zeiss_bar, read_zeiss
 from edge_agent.frames.readers.units import to_utc
 from edge_agent.frames.refusal import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import tzinfo
 
     from numpy.typing import NDArray
@@ -38,97 +35,99 @@ TESCAN = 50431
 COLOUR_MAP = 320
 DESCRIPTION, MAKE, MODEL, X_RESOLUTION, SOFTWARE, WHEN = 270, 271, 272, 282, 305, 306
 TIFF_WHEN = ("%Y:%m:%d %H:%M:%S",)
-THUMBNAIL_SHARE = 2
-"""An image less than half as wide as the first is its thumbnail, even where it does not say so."""
+LACKING = "requires the 'imagecodecs'"
+"""What tifffile says of a compression that it has no library for."""
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it would warn of is told in the refusal
 
 
-def read_tiff(source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
-    """Every full-size image of the file; sizes are checked against the file before anything is allocated."""
-    name = source.name
-    with tifffile.TiffFile(io.BytesIO(source.content)) as tiff:
-        first_width = 0
-        for number, page in enumerate(tiff.pages):
-            if number >= limits.frames * 2:
-                refuse(name, "too_large", f"holds more than {limits.frames * 2} images")
-            if page.is_reduced or page.is_mask:
-                continue
-            width = int(page.imagewidth)
-            if first_width and width * THUMBNAIL_SHARE < first_width:
-                continue
-            first_width = first_width or width
-            yield from _read_page(page, source, limits, time_zone)
-        if _chain_is_cut(source.content):  # what tifffile leaves out without a word
-            refuse(name, "truncated", "ends before its last directory")
-        if len(tiff.pages) == 1:
-            yield from _rest_of_stack(tiff.pages[0], source, limits, time_zone)
+def page_at(tiff: Any, offset: int) -> Any:
+    """What tifffile makes of the directory at `offset` of a file that it has open; raises anything at all."""
+    if offset == tiff.pages.first.offset:
+        return tiff.pages.first
+    tiff.filehandle.seek(offset)
+    return tifffile.TiffPage(tiff, index=1)  # of its number tifffile asks only whether it is the first
 
 
-def _chain_is_cut(content: bytes) -> bool:
-    try:
-        return tiff_lacks(io.BytesIO(content), len(content))
-    except TooMuchError:
-        return False
+def planes_of(page: Any, limits: DecodeLimits) -> int:
+    """How many images a directory holds: the planes of a volume are images of their own."""
+    too_many = int(page.imagewidth) * int(page.imagelength) * int(page.imagedepth) > limits.frame_pixels
+    if "Z" not in page.axes or not page.nbytes or too_many:
+        return 1
+    return math.prod(page.shape[: -_trailing(page)])
 
 
-def _read_page(page: Any, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
-    name, file_bytes = source.name, len(source.content)
+def _trailing(page: Any) -> int:
+    """How many axes one image of a volume has."""
+    return 3 if page.axes.endswith("S") else 2
+
+
+def decoded(page: Any, name: str, where: str, limits: DecodeLimits) -> NDArray[Any]:
+    """A directory's values as they are stored; sizes are checked against the file before anything is allocated.
+
+    Args:
+        page: the directory, as tifffile has it.
+        name: the file's, for refusals.
+        where: which image of several it is, "" of the only one.
+        limits: what it may cost.
+    """
+    whose = f"{where}'s" if where else "its"
     width, length, depth = int(page.imagewidth), int(page.imagelength), int(page.imagedepth)
     if width * length * depth > limits.frame_pixels:
-        refuse(name, "too_large", f"its header says {width} x {length} pixels, {limits.frame_pixels} in all are allowed")
+        refuse(name, "too_large", f"{whose} header says {width} x {length} pixels, {limits.frame_pixels} in all are allowed")
     needed = width * length * depth * int(page.samplesperpixel) * int(page.bitspersample) // 8
     if needed > limits.decoded_bytes:
-        refuse(name, "too_large", f"its header asks for {needed} bytes, {limits.decoded_bytes} are allowed")
+        refuse(name, "too_large", f"{whose} header asks for {needed} bytes, {limits.decoded_bytes} are allowed")
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-    if not ends or max(ends) > file_bytes or (page.compression == 1 and sum(page.databytecounts) < needed):
-        refuse(name, "truncated", "ends before its last row")
+    if not ends or max(ends) > page.parent.filehandle.size or (page.compression == 1 and sum(page.databytecounts) < needed):
+        refuse(name, "truncated", f"{where} ends before its last row".lstrip())
     try:
-        values = page.asarray(maxworkers=1)
+        return page.asarray(maxworkers=1)  # type: ignore[no-any-return]
     except ValueError as error:
-        if "requires the 'imagecodecs'" in str(error):
-            refuse(name, "unsupported", f"is compressed by {getattr(page.compression, 'name', page.compression)}")
-        raise
+        if LACKING not in str(error):
+            raise
     except ImportError:
-        refuse(name, "unsupported", f"is compressed by {getattr(page.compression, 'name', page.compression)}")
-    values, axes = _coloured(page, values), page.axes
+        pass
+    return _refuse_compression(page, name, where)
+
+
+def check_compression(tiff: Any, offset: int, name: str) -> None:
+    """Refuse the file when what the directory at `offset` is compressed by is not installed: its others will be likewise."""
+    page = None
+    try:
+        page = page_at(tiff, offset)
+        tifffile.TIFF.DECOMPRESSORS[page.compression]
+    except KeyError as error:
+        if LACKING in str(error):
+            _refuse_compression(page, name, "")
+    except Exception:  # noqa: BLE001 - what is wrong with it is told when it is read
+        return
+
+
+def _refuse_compression(page: Any, name: str, where: str) -> NoReturn:
+    refuse(name, "unsupported", f"{where} is compressed by {getattr(page.compression, 'name', page.compression)}".lstrip())
+
+
+def image_of(page: Any, values: NDArray[Any], plane: int, source: Source, time_zone: tzinfo | None) -> Page:
+    """One image of a directory's values, and how it was taken; separate colour planes are brought together."""
+    if values.ndim > _trailing(page) and "Z" in page.axes:
+        values = values.reshape(-1, *values.shape[-_trailing(page) :])[plane]
+    values = _coloured(page, values)
     bits = int(page.bitspersample)
     record = _vendor(page, values, source, time_zone)
-    for image in _images(values, axes):
-        counts, tally = counted(image, record.saturated)
-        yield record.page(counts, bits if bits not in {8, 16} else _significant_bits(page), tally)
+    if page.axes.startswith("SY") and values.ndim == 3:
+        values = np.moveaxis(values, 0, 2)
+    counts, tally = counted(values, record.saturated)
+    return record.page(counts, bits if bits not in {8, 16} else _significant_bits(page), tally)
 
 
-def _rest_of_stack(page: Any, source: Source, limits: DecodeLimits, time_zone: tzinfo | None) -> Iterator[Page]:
-    """The images that follow the first of an ImageJ stack, which alone has a directory."""
-    said = images_said(str(page.description).encode("utf-8", "replace"))
-    if said == 1 or page.compression != 1 or page.samplesperpixel != 1 or not page.is_contiguous:
-        return
-    begin, length = int(page.dataoffsets[0]), int(page.nbytes)
-    if page.offset > begin or len(source.content) <= begin + length:
-        return
-    if said > limits.frames:
-        refuse(source.name, "too_large", f"holds {said} images, {limits.frames} are allowed")
-    if begin + said * length > len(source.content):
-        refuse(source.name, "truncated", f"ends before the last of its {said} images")
+def stored_image(page: Any, content: bytes, source: Source, time_zone: tzinfo | None) -> Page:
+    """An image that lies behind the first of an ImageJ stack, which alone has a directory."""
     stored = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
-    for index in range(1, said):
-        values = np.frombuffer(source.content, stored, length // stored.itemsize, begin + index * length)
-        values = _coloured(page, values.reshape(page.shape))
-        record = _vendor(page, values, source, time_zone)
-        counts, tally = counted(values, record.saturated)
-        yield record.page(counts, _significant_bits(page), tally)
-
-
-def _images(values: NDArray[Any], axes: str) -> Iterator[NDArray[Any]]:
-    """Planes of a volume are frames of their own; separate colour planes are brought together."""
-    if values.ndim <= 2 or (values.ndim == 3 and values.shape[2] <= 4 and axes[:1] != "S"):
-        yield values
-    elif axes.startswith("S") and values.ndim == 3:
-        yield np.moveaxis(values, 0, 2)
-    else:
-        trailing = 3 if axes.endswith("S") else 2
-        yield from values.reshape(-1, *values.shape[-trailing:])
+    values = _coloured(page, np.frombuffer(content, stored).reshape(page.shape))
+    record = _vendor(page, values, source, time_zone)
+    counts, tally = counted(values, record.saturated)
+    return record.page(counts, _significant_bits(page), tally)
 
 
 def _coloured(page: Any, values: NDArray[Any]) -> NDArray[Any]:
@@ -170,7 +169,7 @@ def _vendor(page: Any, values: NDArray[Any], source: Source, time_zone: tzinfo |
         if code in page.tags and isinstance(page.tags[code].value, str)
     }
     description = texts.get(DESCRIPTION, "")
-    detector = read_detector({code: page.tags[code].value for code in TAGS if code in page.tags}, time_zone)
+    detector = read_detector({code: page.tags[code].value for code in TAGS & {tag.code for tag in page.tags}}, time_zone)
     if detector is not None:
         return detector
     if description.startswith(BEGINS):
