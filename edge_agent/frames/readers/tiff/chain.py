@@ -24,8 +24,8 @@ THUMBNAIL_SHARE = 2
 """An image less than half as wide as the first is its thumbnail, even where it does not say so."""
 MOST_ENTRIES = 4096
 """Of one directory: tifffile reads none that has more, nor what comes behind it."""
-MOST_LOOKS = 1 << 25
-"""How many entries of one file are looked at, all its directories together: some seconds, and above a million ordinary directories."""
+MOST_LOOKS = 1 << 24
+"""How many entries of one file are looked at, all its directories together: some seconds, and half a million ordinary directories."""
 DIRECTORY_LOOKS, PARSED_LOOKS = 16, 1000
 """What a directory counts as, and one that only tifffile understands."""
 
