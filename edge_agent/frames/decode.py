@@ -1,4 +1,4 @@
-"""One file, read once into memory and closed, then decoded from there."""
+"""One file, decoded: read once into memory and closed where that can be, else image by image from where it lies."""
 
 from __future__ import annotations
 
