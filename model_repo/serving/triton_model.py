@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when it is imported; it would call home
 import onnxruntime
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]  # Triton puts it on the path of its stub
 

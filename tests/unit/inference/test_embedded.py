@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -356,3 +359,14 @@ async def test_stopping_does_not_wait_for_the_frames_that_are_under_way(folder: 
         await asked
     await stopped
     assert len(runs) == 1
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path: Path, folder: Path) -> None:
+    """From 1.31 on it keeps an id and a database of what it would send in the home folder: none must appear."""
+    said = f"from pathlib import Path; from edge_agent.inference.embedded import open_session; open_session(Path({str(folder)!r}))"
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: text for name, text in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    places = {name: str(home) for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "USERPROFILE", "LOCALAPPDATA")}
+    subprocess.run([sys.executable, "-c", said], env={**environment, **places}, check=True, timeout=60)
+    assert list(home.rglob("*")) == []
