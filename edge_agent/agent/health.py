@@ -48,10 +48,7 @@ class Health:
 
     def parts(self) -> dict[str, PartState]:
         """Each part's standing; frames that wait make a part unready, events that wait and members left out only degrade."""
-        parts = {
-            f"watch {watcher.stream}": PartState("ok" if watcher.state.watching else "unready", watcher.state.reason)
-            for watcher in self._watchers
-        }
+        parts = {f"watch {watcher.stream}": _standing(watcher) for watcher in self._watchers}
         for name, doubt in self.models.items():
             lacks, overdue = self._predictors[name].degradation, self._predictors[name].overdue
             reason = doubt or (overdue and f"model {name} {overdue}; frames wait meanwhile")
@@ -75,3 +72,9 @@ class Health:
         """The whole's standing, and the reasons of the parts that are not well, in one line."""
         parts = self.parts()
         return overall(parts.values()), "; ".join(f"{name}: {part.reason}" for name, part in parts.items() if part.state != "ok")
+
+
+def _standing(watcher: FolderWatcher) -> PartState:
+    if not watcher.state.watching:
+        return PartState("unready", watcher.state.reason)
+    return PartState("degraded", watcher.unseen) if watcher.unseen else PartState("ok", watcher.state.reason)

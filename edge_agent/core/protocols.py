@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from edge_agent.core.event import OutboxRow
     from edge_agent.core.frame import FileIdentity, Frame, SettledFile
@@ -26,10 +26,22 @@ class Clock(Protocol):
         ...
 
 
+class KnownNames(Protocol):
+    """(size, mtime_ns) by name; a dict is one."""
+
+    def get(self, name: str, /) -> tuple[int, int] | None:
+        """Of a known name; None of another."""
+        ...
+
+    def __contains__(self, name: object, /) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+
 class KnownFiles(Protocol):
     """What the journal knows of a stream's files."""
 
-    def in_directory(self, stream: str, directory: str) -> Mapping[str, tuple[int, int]]:
+    def in_directory(self, stream: str, directory: str) -> KnownNames:
         """Map each known file's name in `directory` ("" is the root) to (size, mtime_ns); blocking, safe from any thread."""
         ...
 

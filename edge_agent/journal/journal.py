@@ -19,12 +19,12 @@ from edge_agent.journal.place import prepare
 from edge_agent.journal.schema import check, give_space_back, migrate, use_write_ahead_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edge_agent.core.event import Event, OutboxRow
     from edge_agent.core.frame import Admission, FileIdentity, SettledFile
-    from edge_agent.core.protocols import Clock
+    from edge_agent.core.protocols import Clock, KnownNames
     from edge_agent.journal.commit import Commit
     from edge_agent.journal.operation import Execution
 
@@ -113,9 +113,9 @@ class Journal:
 
     # What a watcher asks, from any thread
 
-    def in_directory(self, stream: str, directory: str) -> Mapping[str, tuple[int, int]]:
+    def in_directory(self, stream: str, directory: str) -> KnownNames:
         """Map each known file's name in `directory` ("" is the root) to (size, mtime_ns)."""
-        return self._ask(lambda connection: known.in_directory(connection, stream, directory, self._path))
+        return self._ask(lambda connection: known.in_directory(connection, stream, directory))
 
     def begun(self, stream: str) -> bool:
         """Whether an earlier run has taken stock of this stream's folder."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.core.frame import FileIdentity
+    from edge_agent.core.protocols import KnownNames
     from edge_agent.journal.episodes import Evidence
     from edge_agent.journal.operation import Standing
 
@@ -104,7 +105,7 @@ class JournalView:
         if not self._path.is_file():
             raise JournalError(str(self._path), "there is no journal", "check [agent] state_dir, or run the agent once")
         self._directory: tuple[str, str] | None = None
-        self._names: dict[str, tuple[int, int]] = {}
+        self._names: KnownNames = {}
 
     @classmethod
     def open(cls, state_dir: Path) -> JournalView | None:
@@ -162,7 +163,7 @@ class JournalView:
         """Whether `file` is known in this very state; quick when files come folder by folder."""
         directory, _, name = file.path.rpartition("/")
         if self._directory != (stream, directory):
-            self._names = self._ask(lambda connection: dict(known.in_directory(connection, stream, directory, self._path)))
+            self._names = self._ask(lambda connection: known.in_directory(connection, stream, directory))
             self._directory = (stream, directory)
         return self._names.get(name) == (file.size, file.mtime_ns)
 

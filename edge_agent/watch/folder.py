@@ -15,11 +15,10 @@ from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.own_thread import OwnThread
 from edge_agent.watch.following import Following
 from edge_agent.watch.judgement import Judgement
-from edge_agent.watch.listing import PORTION
 from edge_agent.watch.look import Looker
 from edge_agent.watch.native import Hints, NativeObserver
 from edge_agent.watch.patterns import PathFilter
-from edge_agent.watch.scan import FolderScan
+from edge_agent.watch.scan import PORTION, FolderScan
 from edge_agent.watch.settling import Settling
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ GUARD_S = 1.0
 """How often the root and the observer are checked; also the pace of polling."""
 ANSWERS_WITHIN_S = 3.0
 """A root that takes longer to be looked at hangs."""
+EVENTS_AGAIN_S = 3600.0
+"""How long after file events could not be had they are asked for again: what keeps them away may be mended meanwhile."""
 OBSERVER_START_S, OBSERVER_STOP_S = 30.0, 10.0
 """How long the operating system may take to begin and to end telling of files: a large tree takes seconds, a hanging drive for ever."""
 
@@ -94,7 +95,7 @@ class FolderWatcher:
         self._something = asyncio.Event()
         self._scan_wanted = asyncio.Event()
         self._native: NativeObserver | None = None
-        self._native_allowed = settings.observer != "polling"
+        self._native_from_s = float("inf") if settings.observer == "polling" else 0.0
         self._limitation = ""
         self._root: tuple[int, int] | None = None
         self._stood: tuple[int, int] | None = None
@@ -111,6 +112,12 @@ class FolderWatcher:
     def state(self) -> WatchState:
         """Whether the folder is being watched, and why not."""
         return self._state
+
+    @property
+    def unseen(self) -> str:
+        """Which of its folders may not be listed, in one line; "" where all may."""
+        refused = self._scan.refused
+        return f"{len(refused)} folder(s) cannot be listed, such as {refused[0]}: let the agent's user read them" if refused else ""
 
     async def prepare(self) -> None:
         """Take stock at the first run; raises ConfigurationError when the folder is missing and was never seen."""
@@ -192,6 +199,9 @@ class FolderWatcher:
                 self._scan_wanted.set()
             elif not self._state.watching:  # it only hung
                 self._set_state(watching=True, reason=self._limitation)
+            elif self._native is None and self._clock.monotonic_s() >= self._native_from_s > 0:
+                await self._start_native()
+                self._set_state(watching=True, reason=self._limitation)
             started = True
             self._tell_of_open_files()
             await asyncio.sleep(GUARD_S)
@@ -207,7 +217,7 @@ class FolderWatcher:
             look.cancel()
 
     async def _start_native(self) -> None:
-        if not self._native_allowed:
+        if self._clock.monotonic_s() < self._native_from_s:
             return
         observer = NativeObserver(self._settings.root, self._hints)
         try:
@@ -225,9 +235,10 @@ class FolderWatcher:
             )
         else:
             self._native = observer
+            self._native_from_s, self._limitation = 0.0, ""
 
     def _without_events(self, reason: str, remedy: str) -> None:
-        self._native_allowed = False
+        self._native_from_s = self._clock.monotonic_s() + EVENTS_AGAIN_S
         self._limitation = f"looked at every second, no file events ({reason})"
         log.warning(
             "no file events can be had; the folder is looked at every second instead",

@@ -13,12 +13,14 @@ from edge_agent.core.frame import FileIdentity
 from edge_agent.watch.patterns import PathFilter, is_hidden, may_be_companion, natural_key
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
-NOTHING: Mapping[str, tuple[int, int]] = MappingProxyType({})
-PORTION = 10_000
-"""The most files of a folder that are held at once, 15 MB of them: there may be a million."""
+    from edge_agent.core.protocols import KnownNames
+
+NOTHING: KnownNames = MappingProxyType({})
+PORTION = 50_000
+"""The most files of a folder that are held at once, 20 MB of them: there may be a million."""
 EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1
 """SQLite's integers: the years 1677 to 2262; file systems hold more, and instruments' clocks are set to anything."""
 
@@ -74,7 +76,7 @@ class Directory:
 
 
 def list_directory(
-    root: str, path: str, paths: PathFilter, known: Mapping[str, tuple[int, int]] = NOTHING, *, only_unknown: bool = False
+    root: str, path: str, paths: PathFilter, known: KnownNames = NOTHING, *, only_unknown: bool = False
 ) -> Iterator[Directory]:
     """List one folder: what is not as it is `known`, (size, mtime_ns) by name, or only names that are not; raises OSError.
 
@@ -108,7 +110,7 @@ def list_directory(
 
 
 def _side_cars(
-    entries: Iterable[os.DirEntry[str]], prefix: str, paths: PathFilter, names: Container[str], known: Mapping[str, tuple[int, int]]
+    entries: Iterable[os.DirEntry[str]], prefix: str, paths: PathFilter, names: Container[str], known: KnownNames
 ) -> list[FoundFile]:
     """Those of one folder whose frame files are in it, found now or known."""
     files: list[FoundFile] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,11 @@ CLASS = re.compile(r"\[.+\]")
 
 
 class PathFilter:
-    """Tells a stream's files by pathlib's patterns; hidden and unfinished files never belong.
+    """Tells a stream's files by pathlib's patterns; hidden and unfinished files, and those in such folders, never belong.
 
     >>> images = PathFilter(("**/*.tif",), ("scratch/**",))
-    >>> images.takes("a/b.TIF"), images.takes("scratch/c.tif"), images.takes("a/.b.tif")
-    (True, False, False)
+    >>> images.takes("a/b.TIF"), images.takes("scratch/c.tif"), images.takes("a/.b.tif"), images.takes("a.part/b.tif")
+    (True, False, False, False)
     """
 
     def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
@@ -38,7 +39,9 @@ class PathFilter:
 
     def takes(self, path: str) -> bool:
         """Whether the file at `path` (relative, `/` between parts) is a frame file of the stream."""
-        return not is_hidden(path.rpartition("/")[2]) and bool(self._include.fullmatch(path)) and not self._exclude.fullmatch(path)
+        folder, _, name = path.rpartition("/")
+        hidden = is_hidden(name) or lies_hidden(folder)
+        return not hidden and bool(self._include.fullmatch(path)) and not self._exclude.fullmatch(path)
 
     def image_of(self, path: str, exists: Callable[[str], bool]) -> str | None:
         """The frame file whose side-car `path` is: same stem, the same name with another suffix behind it, or as its vendor names them."""
@@ -66,6 +69,12 @@ def _images_beside(path: str, suffix: str) -> Iterator[str]:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is none of a stream's business."""
     return name.startswith(HIDDEN_PREFIXES) or name.lower().endswith(UNFINISHED_SUFFIXES) or name.lower() in SYSTEM_FOLDERS
+
+
+@lru_cache(maxsize=1024)
+def lies_hidden(folder: str) -> bool:
+    """Whether a folder, "/" between parts, or one that it lies in, is none of a stream's business; "" is not."""
+    return any(is_hidden(part) for part in folder.split("/"))
 
 
 def may_be_companion(name: str) -> bool:

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
-from edge_agent.watch.listing import PORTION, list_directory
+from edge_agent.watch.listing import NOTHING, list_directory
 from edge_agent.watch.patterns import natural_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator
 
-    from edge_agent.core.protocols import KnownFiles
+    from edge_agent.core.protocols import KnownFiles, KnownNames
     from edge_agent.watch.listing import Directory, FoundFile
     from edge_agent.watch.patterns import PathFilter
 
-KnownOf: TypeAlias = "Callable[[str], Mapping[str, tuple[int, int]]]"
+KnownOf: TypeAlias = "Callable[[str], KnownNames]"
 log = structlog.get_logger(__name__)
 
+PORTION = 10_000
+"""The most files that one scan hands over, earliest first; the next scans find the rest."""
 IDLE_SHARE = 200
 """A scan is followed by at least this many times its processor time without one: 0.5 % of a core."""
 BUSY_SHARE = 20
@@ -36,8 +38,8 @@ def _earliest(files: list[FoundFile]) -> list[FoundFile]:
     return heapq.nsmallest(PORTION, files, key=lambda file: (file.mtime_ns, natural_key(file.path)))
 
 
-def _nothing(_: str) -> Mapping[str, tuple[int, int]]:
-    return {}
+def _nothing(_: str) -> KnownNames:
+    return NOTHING
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class FolderScan:
         paths: which files belong.
         known: what the journal knows.
         left: whether the last scan found more than it handed over.
+        refused: folders that could not be listed when the last scan met them.
     """
 
     root: str
@@ -67,6 +70,7 @@ class FolderScan:
     paths: PathFilter
     known: KnownFiles
     left: bool = False
+    refused: tuple[str, ...] = ()
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _refused: set[str] = field(default_factory=set)
     _full_cost_s: float = 0.0
@@ -79,10 +83,7 @@ class FolderScan:
         return self._cost_s * (BUSY_SHARE if only_scans and self._listed else IDLE_SHARE)
 
     def find_new(self, *, full: bool = False) -> list[FoundFile]:
-        """Files whose state the journal does not know; raises OSError when the root cannot be listed.
-
-        One scan hands over PORTION of them at most, earliest first; the next scans find the rest.
-        """
+        """Files whose state the journal does not know, PORTION of them at most; raises OSError when the root cannot be listed."""
         cpu_s = time.thread_time()
         full = full or self.left or time.monotonic() >= self._full_at_s + self._full_cost_s * IDLE_SHARE
         found: list[FoundFile] = []
@@ -95,7 +96,7 @@ class FolderScan:
                 found, left = _earliest(found), True
         if len(found) > PORTION:
             found, left = _earliest(found), True
-        self.left = left
+        self.left, self.refused = left, tuple(sorted(self._refused))
         cost_s = time.thread_time() - cpu_s
         if full:
             self._full_cost_s, self._full_at_s, self._cost_s = cost_s, time.monotonic(), 0.0
@@ -119,11 +120,11 @@ class FolderScan:
                     raise
                 if isinstance(error, FileNotFoundError):
                     continue
-                self._refused.add(path)
                 if path not in refused_before:
-                    refused_before.add(path)
                     log.warning("a folder cannot be listed", stream=self.stream, path=path, reason=error.strerror)
+                self._refused.add(path)
                 continue
+            self._refused.discard(path)
             waiting += [f"{path}/{name}" if path else name for name in folders]
 
     def _visit(self, path: str, known_of: KnownOf, *, full: bool) -> Generator[Directory, None, list[str]]:

@@ -51,6 +51,17 @@ def test_a_model_that_is_not_believed_outweighs_its_missing_members() -> None:
     assert made.parts()["model tiny"] == PartState("unready", "it does not answer")
 
 
+def test_a_folder_that_cannot_be_listed_degrades_its_watch() -> None:
+    made = health()
+    watched = SimpleNamespace(stream="sem", unseen="", state=SimpleNamespace(watching=True, reason=""))
+    made._watchers = [watched]  # type: ignore[list-item]  # a stand-in: no folder is needed here
+    assert made.summary() == ("ok", "")
+    watched.unseen = "1 folder(s) cannot be listed"
+    assert made.summary() == ("degraded", "watch sem: 1 folder(s) cannot be listed")
+    watched.state.watching = False
+    assert made.parts()["watch sem"].state == "unready"
+
+
 def test_a_whole_ensemble_is_no_part_of_its_own() -> None:
     assert "ensemble of sem" not in health().parts()
     assert health().summary() == ("ok", "")

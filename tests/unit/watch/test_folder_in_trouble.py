@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.watch import folder
@@ -111,6 +112,67 @@ async def test_without_watches_left_the_folder_is_polled(
         (tmp_path / "a.tif").write_bytes(b"1")
         await ledger.until(lambda: ledger.paths)
         assert "inotify watch limit reached" in watching.state.reason
+
+
+async def test_file_events_are_asked_for_again_once_what_kept_them_away_may_be_mended(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = NativeObserver.start, []
+
+    def refuses_once(observer: NativeObserver) -> None:
+        if not refused:
+            refused.append(observer)
+            raise OSError(errno.ENOSPC, "inotify watch limit reached")
+        start(observer)
+
+    monkeypatch.setattr(NativeObserver, "start", refuses_once)
+    monkeypatch.setattr(folder, "EVENTS_AGAIN_S", 0.3)
+    monkeypatch.setattr(folder, "GUARD_S", 0.1)
+    async with running(watcher(tmp_path, ledger, observer="auto", scan_interval_s=600)) as watching:
+        assert "inotify watch limit reached" in watching.state.reason
+        await until(lambda: watching._native is not None and not watching.state.reason)
+        (tmp_path / "a.tif").write_bytes(b"1")
+        await ledger.until(lambda: ledger.paths, 5)
+
+
+@OBSERVERS
+async def test_a_folder_that_is_none_of_a_streams_business_is_so_whoever_finds_its_files(
+    tmp_path: Path, ledger: Ledger, observer: str
+) -> None:
+    async with running(watcher(tmp_path, ledger, observer=observer)):
+        for name in (".hidden", "@eaDir", "lost+found", ".acq.part", "deep/.acq.part/er"):
+            (tmp_path / name).mkdir(parents=True)
+            (tmp_path / name / "a.tif").write_bytes(b"1")
+        await asyncio.sleep(0.5)
+        (tmp_path / ".acq.part").rename(tmp_path / "acq")
+        await ledger.until(lambda: ledger.paths)
+        await asyncio.sleep(0.5)
+        assert ledger.paths == ["acq/a.tif"]
+
+
+async def test_a_folder_that_cannot_be_listed_is_told_for_as_long_as_it_cannot(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir, closed = os.scandir, [str(tmp_path / "closed")]
+
+    def refusing(path: str) -> Any:
+        if path in closed:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    async with running(watcher(tmp_path, ledger, observer="polling")) as watching:
+        assert watching.unseen == ""
+        with capture_logs() as lines:
+            (tmp_path / "closed").mkdir()
+            await until(lambda: watching.unseen)
+            assert watching.unseen.startswith("1 folder(s) cannot be listed, such as closed")
+            await asyncio.sleep(0.5)
+        assert [line["path"] for line in lines if "cannot be listed" in line["event"]] == ["closed"]
+        closed.clear()
+        (tmp_path / "closed" / "a.tif").write_bytes(b"1")
+        await ledger.until(lambda: ledger.paths)
+        await until(lambda: not watching.unseen)
 
 
 async def test_lost_events_are_made_up_by_a_scan(tmp_path: Path, ledger: Ledger) -> None:
