@@ -150,6 +150,11 @@ class DecoderPool:
                     attempts = KILLED_ATTEMPTS
                     time.sleep(PAUSE_S if tried >= ATTEMPTS else 0.0)
                 continue
+            except BaseException:
+                self._drop(process)
+                process.kill()  # its answer, or the rest of it, was never read
+                process.stop()
+                raise
             self._give_back(process)
             if isinstance(reply, FrameRejectedError):
                 raise reply

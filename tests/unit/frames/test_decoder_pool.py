@@ -292,6 +292,24 @@ async def test_a_decoder_that_answered_as_its_time_ran_out_does_not_cost_the_nex
     await pool.close()
 
 
+async def test_a_decoder_whose_answer_could_not_be_taken_is_not_asked_again(good: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = DecoderPool()
+    await pool.read(good, "good.tif")
+    (pid,) = pool.process_ids
+
+    def no_room(*_: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process.DecoderProcess, "decode", no_room)
+        with pytest.raises(MemoryError):
+            await pool.read(good, "good.tif")
+    assert pool.process_ids == ()
+    await gone(pid)
+    assert len((await pool.read(good, "good.tif")).frames) == 2
+    await pool.close()
+
+
 async def test_being_late_once_is_not_being_late_for_ever(good: str) -> None:
     decoder = process.DecoderProcess()
     decoder.late = True
