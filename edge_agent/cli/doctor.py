@@ -20,7 +20,8 @@ def command(
         bool, typer.Option("--probe", help="Write one hidden file into each watched folder for a second, to see whether its events arrive.")
     ] = False,
     user: Annotated[
-        str | None, typer.Option("--as", metavar="USER", help="Try files and folders as this account, such as the service's; for root.")
+        str | None,
+        typer.Option("--as", metavar="USER", help="Try files, folders and a decoder as this account, such as the service's; for root."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

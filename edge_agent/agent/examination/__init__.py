@@ -1,7 +1,8 @@
 """Everything that an installation can get wrong, tried part by part, each on its own, so that one report names all that is wrong.
 
 Nothing is written but what is said: a test alert to those whom [alert] names, a scratch topic at the broker, a temporary file in the
-state directory, and with leave a hidden file in the watched folders. Beside a running agent none of it is in its way.
+state directory, a frame in a temporary folder for a decoder to read, and with leave a hidden file in the watched folders. Beside a running
+agent none of it is in its way.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from edge_agent.agent.alerting import send_test
-from edge_agent.agent.examination.access import access, access_as
+from edge_agent.agent.examination.access import access, findings_as
 from edge_agent.agent.examination.arrivals import file_system
+from edge_agent.agent.examination.decoder import decoder
 from edge_agent.agent.examination.disk import disk
 from edge_agent.agent.examination.events import events
 from edge_agent.agent.examination.finding import Finding, awaited, fine, tried
@@ -38,10 +40,13 @@ async def examine(settings: Settings, path: Path, *, probe: bool = False, user: 
         settings: as read from it.
         path: the file.
         probe: whether one hidden file may be written into each watched folder, for a second.
-        user: whose access to files and folders is tried; only root may try another's than its own.
+        user: whose access to files and folders is tried, and whose decoder; only root may try another's than its own.
     """
     agent = await asyncio.to_thread(present, settings)
-    allowed = access_as(user, settings, path) if user else await tried("access", lambda: access(settings, path))
+    if user:
+        allowed = [*findings_as(user, lambda: access(settings, path)), *findings_as(user, decoder)]
+    else:
+        allowed = [*await tried("access", lambda: access(settings, path)), *await tried("decoder", decoder)]
     found = [*configuration(path), *await tried("agent", lambda: running_agent(settings, agent)), *whose(settings, agent, user), *allowed]
     for stream in settings.stream:
         name = f"stream {stream.name}"

@@ -17,7 +17,7 @@ from edge_agent.inference import find_model
 from edge_agent.watch import list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from edge_agent.config import Settings, StreamSettings
 
@@ -147,8 +147,8 @@ def account() -> str:
     return f"user {os.geteuid()}"
 
 
-def access_as(user: str, settings: Settings, configuration: Path) -> list[Finding]:
-    """What `user` may read and write, tried by a process of that account; raises ConfigurationError where none can be had."""
+def findings_as(user: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What `check` finds in a process of the account `user`; raises ConfigurationError where none can be had."""
     if sys.platform == "win32":
         raise ConfigurationError("--as", "Windows lends nobody's account", f"run this as {user}, such as with runas /user:{user}")
     import pwd  # noqa: PLC0415 - POSIX only
@@ -168,8 +168,9 @@ def access_as(user: str, settings: Settings, configuration: Path) -> list[Findin
             os.initgroups(user, entry.pw_gid)
             os.setgid(entry.pw_gid)
             os.setuid(entry.pw_uid)
+            tempfile.tempdir = None  # the caller's may be closed to this account
             with os.fdopen(writing, "w", encoding="utf-8") as told:
-                json.dump([astuple(finding) for finding in access(settings, configuration)], told)
+                json.dump([astuple(finding) for finding in check()], told)
             code = 0
         os._exit(code)
     os.close(writing)

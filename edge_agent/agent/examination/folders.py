@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -88,8 +89,11 @@ def _look(stream: StreamSettings, deadline_s: float) -> _Held:
                 return held
             path = f"{folder}/{entry.name}" if folder else entry.name
             if paths.takes(path):
+                try:
+                    found = (entry.stat().st_mtime_ns, path)
+                except OSError:  # gone since it was listed
+                    continue
                 held.matching += 1
-                found = (entry.stat().st_mtime_ns, path)
                 if len(held.newest) < LOOKED_AT or found > held.newest[0]:
                     held.newest = sorted([*held.newest, found])[-LOOKED_AT:]
             elif not is_hidden(entry.name) and is_promised(entry.name):
@@ -111,10 +115,14 @@ def _walk(root: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
                 entries = list(found)
         except OSError:
             continue
+        files = []
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
-                waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
-        yield folder, [entry for entry in entries if entry.is_file()]
+            with suppress(OSError):  # gone since it was listed, or a link that leads in a circle
+                if entry.is_file():
+                    files.append(entry)
+                elif entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
+                    waiting.append(f"{folder}/{entry.name}" if folder else entry.name)
+        yield folder, files
 
 
 def _times(stream: StreamSettings, newest: tuple[int, str]) -> Finding:

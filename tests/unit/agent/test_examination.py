@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.agent.examination import Finding, arrivals, examine, folders
-from edge_agent.agent.examination.access import access, access_as
+from edge_agent.agent.examination.access import access, findings_as
 from edge_agent.config import load_settings
 from edge_agent.core.errors import ConfigurationError
 from edge_agent.drift import load_calibration
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from edge_agent.config import Settings
 
-disk, limits = (import_module(f"edge_agent.agent.examination.{name}") for name in ("disk", "limits"))
+decoder, disk, limits = (import_module(f"edge_agent.agent.examination.{name}") for name in ("decoder", "disk", "limits"))
 ROOT = sys.platform != "win32" and os.geteuid() == 0
 
 
@@ -114,12 +114,55 @@ def test_what_the_service_may_not_read_is_found_as_root(open_to_all: Installatio
     settings = well.settings
     well.state_dir.mkdir()
     os.chown(well.state_dir, 65534, 65534)
-    assert [finding.said for finding in access_as("nobody", settings, well.path) if not finding.good] == []
+
+    def tried() -> list[Finding]:
+        return [finding for finding in findings_as("nobody", lambda: access(settings, well.path)) if not finding.good]
+
+    assert [finding.said for finding in tried()] == []
     (well.home / name).chmod(0)
     assert [finding for finding in access(settings, well.path) if not finding.good] == [], "root may all"
-    (wrong,) = [finding for finding in access_as("nobody", settings, well.path) if not finding.good]
+    (wrong,) = tried()
     assert Path(name).name in wrong.said
     assert "nobody" in wrong.said
+
+
+@pytest.mark.skipif(not ROOT, reason="only root may act as another account")
+async def test_an_interpreter_that_the_service_may_not_start_is_found_as_root(
+    open_to_all: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = open_to_all.home / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(closed / "python"))
+    (wrong,) = [finding for finding in await open_to_all.found(user="nobody") if finding.part == "decoder"]
+    assert wrong.state == "mend"
+    assert wrong.said.startswith(f"{closed / 'python'} cannot be started by nobody ({closed} may not be entered); let nobody read and")
+
+
+def test_a_decoder_is_started_and_decodes_a_frame_of_which_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (finding,) = decoder.decoder()
+    assert (finding.state, finding.said.split(" ", 1)[0]) == ("fine", sys.executable)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    (finding,) = decoder.decoder()
+    assert finding.state == "note"
+    assert "no frame could be laid down to try it on (No such file or directory)" in finding.said
+
+
+def test_packages_that_cannot_be_imported_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    (finding,) = decoder.decoder()
+    assert finding.state == "mend"
+    assert f"{sys.executable}, started by " in finding.said
+    assert "cannot import what decodes (ModuleNotFoundError: No module named 'encodings')" in finding.said
+
+
+def test_a_decoder_that_reads_no_sound_file_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder, "SIDE_PX", 4)
+    (finding,) = decoder.decoder()
+    assert finding.state == "mend"
+    assert "does not read a sound TIFF" in finding.said
 
 
 def test_a_file_that_is_not_there_wants_another_path_not_rights(well: Installation) -> None:
@@ -164,6 +207,26 @@ async def test_files_that_no_reader_can_read_are_told(well: Installation) -> Non
     write_frame(well.images / "S1" / "two.tif", frame(2))
     assert await well.wrong() == []
     assert "note: of the newest 2 that match no reader can read 1" in said(await well.found(), "stream sem: files")
+
+
+async def test_a_link_that_leads_in_a_circle_costs_only_itself(well: Installation) -> None:
+    (well.images / "S1" / "loop.tif").symlink_to("loop.tif")
+    assert await well.wrong() == []
+    assert "fine: 1 files in 2 folders match" in said(await well.found(), "stream sem: files")
+
+
+def test_a_file_that_goes_while_the_folder_is_listed_costs_only_itself(well: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_frame(well.images / "S1" / "two.tif", frame(2))
+    walk = folders._walk
+
+    def while_one_goes(root: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+        for folder, entries in walk(root):
+            (well.images / "S1" / "one.tif").unlink(missing_ok=True)
+            yield folder, entries
+
+    monkeypatch.setattr(folders, "_walk", while_one_goes)
+    (stream,) = well.settings.stream
+    assert "1 files in 2 folders match" in next(iter(folders.listing(well.settings, stream))).said
 
 
 async def test_a_clock_that_lies_behind_the_newest_file_is_told(well: Installation) -> None:
