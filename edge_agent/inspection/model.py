@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,9 +73,14 @@ def zone_for(file: Path, settings: Settings | None) -> ZoneInfo | None:
 
 def _holding(file: Path, settings: Settings) -> StreamSettings | None:
     """The stream whose folder holds the file, the innermost of several."""
-    where = file.resolve()
-    holding = [stream for stream in settings.stream if where.is_relative_to(stream.path.resolve())]
-    return max(holding, key=lambda stream: len(stream.path.resolve().parts), default=None)
+    where = _real(file)
+    holding = [stream for stream in settings.stream if where.is_relative_to(_real(stream.path))]
+    return max(holding, key=lambda stream: len(_real(stream.path).parts), default=None)
+
+
+def _real(path: Path) -> Path:
+    """Without links; one that leads in a circle stays as it is, where Path.resolve raises RuntimeError."""
+    return Path(os.path.realpath(path))
 
 
 def inspect_file(

@@ -91,6 +91,11 @@ def _checked(file: Path) -> None:
         raise EdgeAgentError(str(file), "there is no such file that you may see", "check its path")
     if file.is_dir():
         raise EdgeAgentError(str(file), "is a folder", "name a file in it")
+    try:
+        file.stat()
+    except OSError as error:
+        way_out = "name the file that the link should lead to" if file.is_symlink() else "check its path"
+        raise EdgeAgentError(str(file), f"cannot be looked at ({error.strerror or error})", way_out) from None
 
 
 def _image_of(file: Path) -> str | None:

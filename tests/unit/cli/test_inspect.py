@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -212,3 +213,17 @@ def test_what_is_no_image_is_told_by_what_it_is(tmp_path: Path) -> None:
         ("b.txt", "is text; save it as grey TIFF or PNG, or exclude it"),
     ):
         assert str(inspect("--no-model", tmp_path / name).exception).endswith(reason)
+
+
+@pytest.mark.usefixtures("_in_this_process")
+@pytest.mark.skipif(sys.platform == "win32", reason="only some accounts may make links")
+def test_links_that_lead_nowhere_are_told_in_one_line(tmp_path: Path) -> None:
+    stream = f'[[stream]]\nname = "sem"\npath = "{tmp_path.as_posix()}/round"\nmodel.name = "sem"\n'
+    (tmp_path / "edge-agent.toml").write_text(stream)
+    for name, target in (("loop.png", "loop.png"), ("gone.png", "none.png"), ("round", "round")):
+        (tmp_path / name).symlink_to(target)
+    for name, why in (("loop.png", "Too many levels of symbolic links"), ("gone.png", "No such file or directory")):
+        told = inspect("--no-model", "--config", tmp_path / "edge-agent.toml", tmp_path / name).exception
+        assert str(told) == f"{tmp_path / name}: cannot be looked at ({why}); name the file that the link should lead to"
+    (tmp_path / "a.tif").write_bytes(tiff(micrograph()))
+    assert "80 x 64 pixels" in said("--no-model", "--config", tmp_path / "edge-agent.toml", tmp_path / "a.tif")
