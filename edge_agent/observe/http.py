@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from edge_agent.config import read_secret
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
+from edge_agent.observe.connection import BoundedConnection
 from edge_agent.observe.parts import PartState, overall
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class HealthServer:
             lifespan="off",
             ws="none",
             loop="none",
-            http="h11",
+            http=BoundedConnection,
             limit_concurrency=64,
             timeout_graceful_shutdown=1,
             ssl_certfile=self._settings.tls_certificate_file,

@@ -17,7 +17,7 @@ import pytest
 from edge_agent.config import HttpSettings
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
-from edge_agent.observe import AddressTakenError, HealthServer, Metrics, PartState, Watchdog
+from edge_agent.observe import AddressTakenError, HealthServer, Metrics, PartState, Watchdog, connection
 from tests.conftest import absent
 
 if TYPE_CHECKING:
@@ -128,19 +128,20 @@ async def test_a_token_may_stand_in_the_settings(serve: Serve):
 
 
 async def test_https_is_served_with_a_certificate(serve: Serve, tmp_path: Path):
-    if shutil.which("openssl") is None:
-        absent("openssl", "it makes the test's certificate")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    _self_signed(certificate, key)
-    async with serve(tls_certificate_file=certificate, tls_key_file=key) as client:
+    async with serve(**_encrypted(tmp_path)) as client:
         assert str(client.base_url).startswith("https://")
         assert (await client.get("/healthz")).status_code == 200
 
 
-def _self_signed(certificate: Path, key: Path) -> None:
+def _encrypted(folder: Path) -> dict[str, Path]:
+    """Settings by which HTTPS is served, with a certificate of its own."""
+    if shutil.which("openssl") is None:
+        absent("openssl", "it makes the test's certificate")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=edge-agent"]
     command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
+    return {"tls_certificate_file": certificate, "tls_key_file": key}
 
 
 def server(**settings: Any) -> HealthServer:
@@ -203,6 +204,58 @@ async def test_closing_does_not_wait_for_a_client_that_lingers():
     writer.close()
     with pytest.raises(OSError):
         await asyncio.open_connection(host, int(port))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\n",
+        b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 500,
+    ],
+    ids=["nothing", "half a request", "half a body", "half a second request", "requests whose answers it does not fetch"],
+)
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_clients_that_ask_for_nothing_take_the_health_away_for_a_while_only(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, encrypted: bool
+):
+    monkeypatch.setattr(connection, "EXCHANGE_S", 0.5)
+    settings = _encrypted(tmp_path) if encrypted else {}
+    async with serve(**settings) as client, asyncio.timeout(20):
+        held = await asyncio.gather(*(_hold(client.base_url, sent, settings.get("tls_certificate_file")) for _ in range(64)))
+        while (await client.get("/healthz")).status_code != 200:  # noqa: ASYNC110 - the server tells nobody when it has room again
+            await asyncio.sleep(0.05)
+        for writer in held:
+            writer.transport.abort()
+
+
+async def test_tls_connections_without_a_handshake_take_nothing_away(serve: Serve, tmp_path: Path):
+    async with serve(**_encrypted(tmp_path)) as client:
+        held = [await _hold(client.base_url, b"", None) for _ in range(64)]
+        assert (await client.get("/healthz")).status_code == 200
+        for writer in held:
+            writer.transport.abort()
+
+
+async def test_a_client_may_ask_again_and_again_on_one_connection(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "EXCHANGE_S", 0.3)
+    async with serve() as client:
+        addresses = set()
+        for _ in range(8):
+            answer = await client.get("/healthz")
+            addresses.add(answer.extensions["network_stream"].get_extra_info("client_addr"))
+            await asyncio.sleep(0.1)
+        assert len(addresses) == 1
+
+
+async def _hold(url: httpx.URL, sent: bytes, certificate: Path | None) -> asyncio.StreamWriter:
+    encryption = None if certificate is None else _trusting(str(certificate))
+    _, writer = await asyncio.open_connection(url.host, url.port, ssl=encryption)
+    writer.transport.pause_reading()
+    writer.write(sent)
+    return writer
 
 
 async def test_signals_stay_the_agents_own():
