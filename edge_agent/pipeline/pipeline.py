@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -67,7 +68,8 @@ class Pipeline:
         held = {line.name: (line, self._carriers[line.name].judging) for line in lines}
         self._operators = None if orders is None else Operators(orders, held, self)
         self._heeded = asyncio.Event()
-        self._journal_waits_for = ""
+        self._writes = itertools.count()
+        self._writes_waiting: dict[int, str] = {}
         self._samples: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -92,7 +94,8 @@ class Pipeline:
     def waiting_for(self) -> dict[str, str]:
         """What keeps frames waiting, by part, for /readyz."""
         waits = {f"frames of {name}": carrier.waits_for for name, carrier in self._carriers.items()}
-        return {part: reason for part, reason in {**waits, "journal": self._journal_waits_for}.items() if reason}
+        waits["journal"] = next(iter(self._writes_waiting.values()), "")
+        return {part: reason for part, reason in waits.items() if reason}
 
     # What the watchers call
 
@@ -125,17 +128,18 @@ class Pipeline:
 
     async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Try a write until the journal has room: nothing was committed by a try that failed."""
-        while True:
-            try:
-                written = await write()
-            except JournalFullError as full:
-                if not self._journal_waits_for:
-                    log.warning("the journal is full; frames wait", reason=str(full))
-                self._journal_waits_for = str(full)
+        this = next(self._writes)
+        try:
+            while True:
+                try:
+                    return await write()
+                except JournalFullError as full:
+                    if not self._writes_waiting:
+                        log.warning("the journal is full; frames wait", reason=str(full))
+                    self._writes_waiting[this] = str(full)
                 await asyncio.sleep(FULL_S)
-            else:
-                self._journal_waits_for = ""
-                return written
+        finally:
+            self._writes_waiting.pop(this, None)  # its own only: a smaller write that finds room says nothing of the others
 
     def committed(self, line: StreamLine, concluded: Sequence[tuple[Job, Conclusion]]) -> None:
         """Metrics and listeners hear of files once they are durable."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import FrameRejectedError, JournalFullError, PredictorUnavailableError
@@ -228,6 +229,30 @@ async def test_a_full_journal_is_tried_again_and_nothing_is_judged_twice(tmp_pat
         assert len(tries) == 3
         assert line.judge.seen == names(0)
         assert line.outcomes(tmp_path) == {"scored": 1}
+
+
+async def test_a_full_journal_is_told_of_once_however_often_smaller_writes_find_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.pipeline.pipeline.FULL_S", 0.01)
+    async with running(tmp_path) as line:
+        commit, tries = line.journal.commit, []
+
+        async def full_for_long(work: object) -> int:
+            tries.append(work)
+            await line.pipeline.insist(line.journal.try_to_write)  # as the look for room does every 2 s
+            if len(tries) <= 5:
+                raise JournalFullError("journal", "no room", "make some")
+            assert "no room" in line.pipeline.waiting_for["journal"], "whatever else was written meanwhile"
+            return await commit(work)
+
+        monkeypatch.setattr(line.journal, "commit", full_for_long)
+        with capture_logs() as told:
+            await line.admit(0)
+            await drained(line)
+        assert len(tries) == 6
+        assert [entry["event"] for entry in told].count("the journal is full; frames wait") == 1
+        assert line.pipeline.waiting_for == {}
 
 
 async def test_what_was_admitted_but_not_committed_is_done_by_the_next_run(tmp_path: Path) -> None:
