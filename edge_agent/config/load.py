@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 
 from edge_agent.config.mistaken import Mistaken, broken_texts
-from edge_agent.config.settings import Settings
+from edge_agent.config.settings import AgentSettings, Settings
 from edge_agent.config.toml_text import parse, read_text
 from edge_agent.core.errors import ConfigurationError
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from edge_agent.config.lines import Location
 
 PREFIX = "EDGE_AGENT__"
-ONE_UNDERSCORE = re.compile(rf"EDGE_AGENT_({'|'.join(Settings.model_fields)})_+(.+)", re.IGNORECASE)
-"""A variable that was meant for a setting, and would be passed over in silence."""
+NEARLY = "EDGEAGENT__"
+SECTION_AND_KEY = re.compile(rf"EDGE_?AGENT_+({'|'.join(Settings.model_fields)})_+(.+)", re.IGNORECASE)
+OF_THE_AGENT = re.compile(rf"EDGE_?AGENT_+({'|'.join(AgentSettings.model_fields)})", re.IGNORECASE)
+"""Variables that were meant for a setting, and would be passed over in silence."""
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -85,10 +87,9 @@ def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> dict[Loca
     """Lay EDGE_AGENT__SECTION__KEY over `table`, and say which variable set what; lists and tables are TOML, all else text."""
     variables: dict[Location, str] = {}
     for name, text in environment.items():
-        if meant := ONE_UNDERSCORE.fullmatch(name):
-            section, key = meant.groups()
-            raise ConfigurationError(name, "it sets nothing", f"name it {PREFIX}{section}__{key}, with two underscores between parts")
         if not name.upper().startswith(PREFIX):
+            if meant := _meant(name):
+                raise ConfigurationError(name, "it sets nothing", f"name it {meant}, with two underscores between parts")
             continue
         *sections, key = name[len(PREFIX) :].lower().split("__")
         place: Any = table
@@ -111,6 +112,15 @@ def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> dict[Loca
         place[key] = _value(text)
         variables[(*(int(section) if section.isdigit() else section for section in sections), key)] = name
     return variables
+
+
+def _meant(name: str) -> str | None:
+    """The right name of a variable that all but names a setting."""
+    if found := SECTION_AND_KEY.fullmatch(name):
+        return f"{PREFIX}{found[1]}__{found[2]}"
+    if found := OF_THE_AGENT.fullmatch(name):
+        return f"{PREFIX}AGENT__{found[1]}"
+    return f"{PREFIX}{name[len(NEARLY) :]}" if name.upper().startswith(NEARLY) else None
 
 
 def _value(text: str) -> Any:

@@ -102,7 +102,7 @@ class Mistaken:
             return "[stream] is one table", "begin each stream with [[stream]], in double brackets"
         if kind in EXAMPLES:
             what, way_out = EXAMPLES[kind]
-            given = "" if key in _secrets() else f", not {_shown(error['input'])}"
+            given = "" if _holds_secrets(place) else f", not {_shown(error['input'])}"
             return f"{named}: {what}{given}", way_out.format(key=key)
         said = error["msg"].removeprefix("Value error, ")
         return f"{named}: {said if said.startswith(chr(39)) else said[0].lower() + said[1:]}", FORM
@@ -158,6 +158,15 @@ def _sections(model: type[BaseModel] = Settings, heading: str = "") -> Iterator[
 def _secrets() -> set[str]:
     """Settings whose values are never told."""
     return {name for _, section in _sections() for name, field in section.model_fields.items() if "Secret" in str(field.annotation)}
+
+
+def _holds_secrets(place: Location) -> bool:
+    """Whether what was given there may be a secret: a setting that is one, or a section that has one."""
+    if place[-1] in _secrets():
+        return True
+    heading = ".".join(str(part) for part in place if isinstance(part, str))
+    section = next((section for name, section in _sections() if name.strip("[]") == heading), None)
+    return section is not None and not _secrets().isdisjoint(section.model_fields)
 
 
 def _known_names(place: Location) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from edge_agent.config.ordinary import NotOrdinaryError, read_ordinary
 from edge_agent.config.settings import Settings
 from edge_agent.core.errors import ConfigurationError
 
@@ -34,9 +35,10 @@ def read_secret(setting: str, path: Path, longest_bytes: int = LONGEST_BYTES) ->
     """The text in `path` without the white space around it; raises ConfigurationError, which names `setting`."""
     thing = f"{setting} = {path}"
     try:
-        with path.open("rb") as file:
-            content = file.read(longest_bytes + 1)
+        content = read_ordinary(path, longest_bytes)
         secret = content.decode("utf-8-sig").strip()
+    except NotOrdinaryError:
+        raise ConfigurationError(thing, "it is no ordinary file", "name a file that holds the secret and nothing else") from None
     except OSError as error:
         raise ConfigurationError(thing, f"it cannot be read ({error.strerror})", "check the path and its permissions") from None
     except UnicodeDecodeError:

@@ -220,6 +220,8 @@ class KafkaSettings(Section):
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for address in value:
             host, colon, port = address.rpartition(":")
+            if "@" in address:  # never told: a password may stand before it
+                raise ValueError("a broker's address is host:port; who logs in stands in sasl_username")
             if not (host and colon and port.isdigit()):
                 raise ValueError(f"{address!r} is not host:port")
         if not value:
@@ -236,6 +238,12 @@ class KafkaSettings(Section):
             needed = {"sasl_mechanism": self.sasl_mechanism, "sasl_username": self.sasl_username, "sasl_password_file": password}
             if missing := [name for name, given in needed.items() if not given]:
                 raise ValueError(f"security_protocol = '{self.security_protocol}' needs {' and '.join(missing)}")
+            return self
+        logins = ("sasl_mechanism", "sasl_username", "sasl_password", "sasl_password_file")
+        if unused := [name for name in logins if getattr(self, name)]:
+            protocols = "SASL_SSL, or SASL_PLAINTEXT where the network is trusted"
+            said = f"security_protocol = '{self.security_protocol}' logs nobody in: set {protocols}, or remove {' and '.join(unused)}"
+            raise ValueError(said)
         return self
 
     def _check_oauth(self) -> None:

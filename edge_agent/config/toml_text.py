@@ -6,6 +6,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.config.ordinary import NotOrdinaryError, read_ordinary
 from edge_agent.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SHOWN = 60
+LONGEST_BYTES = 1_000_000
 BACKSLASHES = "write Windows paths with / or in single quotes, as all text with backslashes"
 HINTS: tuple[tuple[str, str], ...] = (
     (r'"[^"]*\\', BACKSLASHES),
@@ -28,15 +30,19 @@ HINTS: tuple[tuple[str, str], ...] = (
 def read_text(path: Path) -> str:
     """The file's text; raises ConfigurationError."""
     try:
-        content = path.read_bytes()
+        content = read_ordinary(path, LONGEST_BYTES)
     except FileNotFoundError:
         raise ConfigurationError(
             str(path), "there is no such configuration file", "write one with `edge-agent init`, or name it with --config"
         ) from None
+    except NotOrdinaryError:
+        raise ConfigurationError(str(path), "it is no ordinary file", "name a file that holds the configuration") from None
     except OSError as error:
         if path.is_dir():
             raise ConfigurationError(str(path), "it is a folder", "name the file in it, such as edge-agent.toml") from None
         raise ConfigurationError(str(path), error.strerror or "it cannot be read", "check the path and its permissions") from None
+    if len(content) > LONGEST_BYTES:
+        raise ConfigurationError(str(path), "it is longer than 1 MB", "name a file that holds the configuration")
     if content.startswith(UTF_16) or b"\0" in content[:64]:
         raise ConfigurationError(str(path), "it is UTF-16 text, which some editors call Unicode", "save it as UTF-8")
     try:

@@ -105,6 +105,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
             "EDGE_AGENT__LOG__LEVEL": "debug",
             "EDGE_AGENT__STREAM__0__SETTLE": "2.5",
             "EDGE_AGENT__KAFKA__BOOTSTRAP_SERVERS": "one:9092,two:9092",
+            "EDGE_AGENT__KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "EDGE_AGENT__KAFKA__SASL_MECHANISM": "PLAIN",
+            "EDGE_AGENT__KAFKA__SASL_USERNAME": "pc7",
             "EDGE_AGENT__KAFKA__SASL_PASSWORD": "hush",
         },
     )
@@ -125,7 +128,25 @@ def test_a_variable_that_names_no_stream_is_refused(tmp_path: Path, name: str) -
 def test_a_variable_with_one_underscore_is_refused_with_its_right_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{name}.*name it EDGE_AGENT__(HTTP|http)__TOKEN"):
         load_settings(written(tmp_path, FIVE_LINES), {name: "x"})
-    load_settings(written(tmp_path, FIVE_LINES), {"EDGE_AGENT_CONFIG": "x", "EDGE_AGENT_IMAGES": "x", "EDGE_AGENT_STREAMS": "x"})
+    others = ("CONFIG", "IMAGES", "STREAMS", "PEERS", "TEST_SEED", "TEST_BURST")
+    load_settings(written(tmp_path, FIVE_LINES), {f"EDGE_AGENT_{name}": "x" for name in others})
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("EDGE_AGENT_STATE_DIR", "EDGE_AGENT__AGENT__STATE_DIR"),
+        ("EDGE_AGENT_NAME", "EDGE_AGENT__AGENT__NAME"),
+        ("EDGEAGENT_RETENTION", "EDGE_AGENT__AGENT__RETENTION"),
+        ("EDGEAGENT__HTTP__LISTEN", "EDGE_AGENT__HTTP__LISTEN"),
+        ("EDGEAGENT__STREAM__0__PATH", "EDGE_AGENT__STREAM__0__PATH"),
+        ("EDGEAGENT__KAFFKA", "EDGE_AGENT__KAFFKA"),
+        ("EDGEAGENT_HTTP_TOKEN", "EDGE_AGENT__HTTP__TOKEN"),
+    ],
+)
+def test_a_variable_that_all_but_names_a_setting_is_refused_with_its_right_name(tmp_path: Path, name: str, right: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name}: it sets nothing; name it {right}, "):
+        load_settings(written(tmp_path, FIVE_LINES), {name: "x"})
 
 
 def test_the_file_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

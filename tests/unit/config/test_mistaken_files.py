@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
 
-from edge_agent.config import Settings, load_settings
+from edge_agent.config import Settings, load_settings, toml_text
 from edge_agent.config.lines import line_of
 from edge_agent.core.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
 GOOD = """[[stream]]
 name = "sem"
 path = "images"
@@ -185,3 +185,60 @@ def test_the_schema_takes_durations_as_the_file_does() -> None:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"stream": [{**stream, "settle": settle}]}, schema)
     assert json.dumps(schema).count('"pattern"') >= 5
+
+
+@pytest.mark.parametrize(
+    ("tables", "variables", "said"),
+    [
+        ("", {"EDGE_AGENT__KAFKA": "hush"}, r"\$EDGE_AGENT__KAFKA .*\[kafka\]: it is a table; "),
+        ("", {"EDGE_AGENT__KAFKA": '["hush"]'}, r"\$EDGE_AGENT__KAFKA .*\[kafka\]: it is a table; "),
+        ("", {"EDGE_AGENT__HTTP": "hush"}, r"\$EDGE_AGENT__HTTP .*\[http\]: it is a table; "),
+        ("", {"EDGE_AGENT__ALERT": "hush"}, r"\$EDGE_AGENT__ALERT .*\[alert\]: it is a table; "),
+        ("[kafka]\nbootstrap_servers = 'me:hush@b:9092'", {}, "a broker's address is host:port; who logs in stands in sasl_username"),
+        ("[kafka]\nbootstrap_servers = 'b:1,me:hush@b'", {}, "a broker's address is host:port; who logs in stands in sasl_username"),
+    ],
+)
+def test_what_may_be_a_secret_is_not_told(tmp_path: Path, tables: str, variables: dict[str, str], said: str) -> None:
+    path = tmp_path / "edge-agent.toml"
+    path.write_text(f"{GOOD}{tables}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        load_settings(path, variables)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "unused"),
+    [
+        ({"SASL_USERNAME": "pc7"}, "remove sasl_username"),
+        ({"SASL_PASSWORD": "hush"}, "remove sasl_password"),
+        (
+            {"SASL_MECHANISM": "PLAIN", "SASL_USERNAME": "pc7", "SASL_PASSWORD_FILE": "f", "SECURITY_PROTOCOL": "SSL"},
+            "remove sasl_mechanism and sasl_username and sasl_password_file",
+        ),
+    ],
+)
+def test_a_login_that_no_protocol_uses_is_told(tmp_path: Path, settings: dict[str, str], unused: str) -> None:
+    path = tmp_path / "edge-agent.toml"
+    path.write_text(f"{GOOD}[kafka]\nbootstrap_servers = 'b:1'\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=f"logs nobody in: set SASL_SSL, .*, or {unused};") as caught:
+        load_settings(path, {f"EDGE_AGENT__KAFKA__{name}": value for name, value in settings.items()})
+    assert "hush" not in str(caught.value)
+
+
+@posix_only
+def test_a_device_and_a_pipe_are_no_configuration(tmp_path: Path) -> None:
+    pipe = tmp_path / "edge-agent.toml"
+    os.mkfifo(pipe)  # whoever opens it waits for ever
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(ConfigurationError, match=f"{path}: it is no ordinary file; name a file that holds the configuration"):
+            load_settings(path, {})
+
+
+def test_a_file_longer_than_any_configuration_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "edge-agent.toml"
+    path.write_text(f"{GOOD}#" + " " * (toml_text.LONGEST_BYTES - len(GOOD) - 1), encoding="utf-8")
+    load_settings(path, {})
+    with path.open("a") as file:
+        file.write("#")
+    with pytest.raises(ConfigurationError, match="it is longer than 1 MB"):
+        load_settings(path, {})

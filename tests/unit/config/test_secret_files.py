@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +80,11 @@ def test_a_secret_file_that_holds_no_secret_is_told_in_one_line(tmp_path: Path, 
     with pytest.raises(ConfigurationError, match=said) as caught:
         read_secret("[http] token_file", path)
     assert str(caught.value).startswith(f"[http] token_file = {path}: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
+def test_a_pipe_is_no_secret_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    os.mkfifo(path)  # whoever opens it waits for ever
+    with pytest.raises(ConfigurationError, match="it is no ordinary file"):
+        read_secret("[http] token_file", path)
