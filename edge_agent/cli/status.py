@@ -132,6 +132,10 @@ def _waiting(found: Overview) -> Iterator[str]:
     """Files that could not be used, orders and events that wait, and what the journal takes."""
     for one in found.quarantined:
         yield f"[bold]quarantined[/] {escape(f'{_when(one.at_ns)} UTC, {one.stream}, {one.cause}: {one.said}')}"
+    in_all = sum(stream.outcomes.get("quarantined", 0) for stream in found.journal.streams)
+    if left := max(0, in_all - len(found.quarantined)):
+        more = " more" if found.quarantined else ""
+        yield f"{left}{more} {'file' if left == 1 else 'files'} could not be used: edge-agent status --quarantined {in_all} lists all."
     for order in found.orders:
         about = " ".join(filter(None, (order.verb, order.stream, order.episode, order.baseline)))
         waits = f"{about}, by {order.who} at {_when(order.asked_at_ns)} UTC: {order.why}"
