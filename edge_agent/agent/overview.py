@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import http.client
+import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.agent.ask import waiting_orders
 from edge_agent.agent.false_alarms import FalseAlarms, false_alarms
-from edge_agent.agent.presence import Present, Readiness, present, readiness
+from edge_agent.agent.presence import Present, Readiness, ask_agent, present
+from edge_agent.core.errors import ConfigurationError
 from edge_agent.journal import JournalStatus, JournalView, Quarantined
 
 if TYPE_CHECKING:
     from edge_agent.config import Settings
     from edge_agent.pipeline import Order
+
+
+QUOTED = 100
+"""Characters of an answer that is not the agent's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +91,24 @@ def overview(settings: Settings, frames: int, quarantined: int) -> Overview:
         last_frames=tuple(view.last_frames(frames)),
         false_alarms=tuple(false_alarms(settings, view)),
     )
+
+
+def readiness(settings: Settings, agent: Present) -> Readiness:
+    """How the agent's parts stand, by its own word."""
+    try:
+        status, body = ask_agent(settings, agent, "/readyz")
+    except (OSError, http.client.HTTPException, ValueError, ConfigurationError) as error:
+        return Readiness("", {}, " ".join(str(error).split()) or type(error).__name__)
+    if status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # not its own word, but its server's or another program's
+            told = json.loads(body)
+            return Readiness(str(told["status"]), dict(told["parts"]))
+    return Readiness("", {}, _answered(status, body))
+
+
+def _answered(status: int, body: bytes) -> str:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return "it answers 401: the token has changed since it started"
+    said = " ".join(body.decode("utf-8", "replace").split())[:QUOTED]
+    busy = "; it may have more callers than it serves at once, ask again" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
+    return f"it answers {status}{f' ({said})' if said else ''}{busy}"

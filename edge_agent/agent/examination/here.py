@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.agent.examination.access import account, is_folder
 from edge_agent.agent.examination.finding import fine, mend, note
-from edge_agent.agent.presence import readiness
+from edge_agent.agent.overview import readiness
 from edge_agent.config import PREFIX
 
 if TYPE_CHECKING:
