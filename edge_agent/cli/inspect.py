@@ -28,9 +28,9 @@ def command(
     """Read one file in a process of its own and show what was understood; then ask the model, and show score, entropy and local map.
 
     What was understood: format, completeness, frames, pixels, and how they were taken, each value with the tag that told it. A file that
-    cannot be read is told in one line. The local map, which not every model has, is larger where the frame is less like the training
-    set. A person should decide frames as in a stream that says nothing of referral: those of an entropy above what the model accepts
-    at coverage 0.9.
+    cannot be read is told in one line. Of a stack the first 8 frames are shown, or the one that --frame names. The local map, which not
+    every model has, is larger where the frame is less like the training set. A person should decide frames as in a stream that says
+    nothing of referral: those of an entropy above what the model accepts at coverage 0.9.
 
     Example: edge-agent inspect D:/images/A17/0001.tif --map map.png
     """
@@ -56,7 +56,10 @@ def command(
     else:
         _show(seen, with_all=with_all)
     if frame is None and seen.left:
-        typer.echo(f"{seen.left} more frames in the file: say --frame N, from 0 to {seen.understood.count - 1}", err=as_json)
+        typer.echo(
+            f"{seen.left} more {'frame' if seen.left == 1 else 'frames'} in the file: say --frame N, from 0 to {seen.understood.count - 1}",
+            err=as_json,
+        )
     if picture is not None:
         _draw(picture, seen.answers, as_json=as_json)
 

@@ -38,7 +38,7 @@ def lines_of(frame: UnderstoodFrame, *, with_all: bool = False) -> Iterator[str]
     if with_all:
         yield from (f"{name} = {' '.join(text.split())}" for name, text in further.items())
     elif further:
-        yield f"{len(further)} further keys of the vendor's, shown with --all"
+        yield f"{len(further)} further {'key' if len(further) == 1 else 'keys'} of the vendor's, shown with --all"
     if frame.refused is not None:
         yield f"NOT ASKED OF A MODEL: {frame.refused.cause}: {frame.refused.reason}; {frame.refused.remedy}".rstrip("; ")
 
@@ -54,8 +54,9 @@ def _stored(frame: UnderstoodFrame) -> str:
     height, width, *channels = frame.shape
     used = f", {frame.bits} bits used" if frame.bits is not None else ""
     colours = f" in {channels[0]} channels" if channels else ""
+    of_all = " with the data bar" if values and frame.bar_rows else ""
     bar = f"; the {frame.bar_rows} rows of its data bar are left out" if frame.bar_rows else ""
-    return f"{width} x {height} pixels{colours}, {frame.dtype}{used}{values}{bar}"
+    return f"{width} x {height} pixels{colours}, {frame.dtype}{used}{values}{of_all}{bar}"
 
 
 def _named(term: str) -> str:

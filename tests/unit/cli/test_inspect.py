@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from edge_agent.cli import app
+from edge_agent.cli.inspect import command as inspect_verb
 from edge_agent.core.errors import EdgeAgentError, ModelError
+from edge_agent.core.frame import Acquisition
 from edge_agent.frames import readers
 from edge_agent.frames.readers import BUILT_IN
-from edge_agent.frames.understanding import understand_here
+from edge_agent.frames.understanding import MOST_SHOWN, UnderstoodFrame, understand_here
 from edge_agent.inspection import formats, whole, words
 from tests.hostile_files import HOSTILE, micrograph, picture, tiff
 from tests.microscope_files import dm, dm_image, mrc, ser
@@ -80,6 +83,8 @@ def test_of_a_stack_what_is_not_as_in_the_frame_before_is_shown_or_one_frame_alo
     assert [told.count(f"frame {place}, 11 in the file") for place in (0, 7, 8)] == [1, 1, 0]
     assert told.count("pixel size") == 1
     assert "3 more frames in the file: say --frame N, from 0 to 10" in told
+    (tmp_path / "b.mrc").write_bytes(mrc(planes[:9]))
+    assert "\n1 more frame in the file: say" in said("--no-model", tmp_path / "b.mrc")
     only = said("--no-model", "--frame", "10", tmp_path / "a.mrc")
     assert only.count("frame ") == 1
     assert f"values {planes[10].min()} to {planes[10].max()}" in only
@@ -151,6 +156,19 @@ def test_a_growing_file_is_said_to_be_incomplete_as_far_as_it_is_understood(tmp_
     told = said("--no-model", tmp_path / "a.ser")
     assert "SER, read by edge-agent itself; INCOMPLETE." in told
     assert "NOT ASKED OF A MODEL: truncated: ends within frame 1" in told
+
+
+def test_its_help_tells_how_many_frames_are_shown() -> None:
+    assert f"Of a stack the first {MOST_SHOWN} frames are shown" in " ".join(str(inspect_verb.__doc__).split())
+
+
+def test_a_range_of_values_says_that_it_counts_the_data_bar_and_one_key_is_one() -> None:
+    frame = UnderstoodFrame(0, (64, 80), "uint8", None, 4, 0.0, 255.0, Acquisition(extra={"CM_TITLE": "A17"}))
+    stored, further = words.lines_of(frame)
+    assert stored == "80 x 64 pixels, uint8, values 0 to 255 with the data bar; the 4 rows of its data bar are left out"
+    assert further == "1 further key of the vendor's, shown with --all"
+    (stored, _) = words.lines_of(replace(frame, bar_rows=0))
+    assert stored == "80 x 64 pixels, uint8, values 0 to 255"
 
 
 def test_a_file_is_needed_and_formats_need_none() -> None:
