@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from edge_agent.core.errors import ConfigurationError, EdgeAgentError
-from edge_agent.journal import JournalView, holder, operation
+from edge_agent.journal import JournalView, operation, running
 from edge_agent.pipeline import Order, Orders
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ def ask(settings: Settings, verb: str, who: str, why: str, patience_s: float = P
         raise ConfigurationError(f"--{first['loc'][0]}", str(first["msg"]), "say it in other words") from None
     place = settings.agent.place
     view = JournalView(place)  # without one there is nothing to be ordered
+    if running(place) is None:
+        _refuse_if_hopeless(view, order)
     Orders(place).give(order)
     deadline = time.monotonic() + patience_s
-    while holder(place) is not None:
+    while running(place) is not None:
         word = view.look(lambda connection: operation.word(connection, order.id))
         if word is not None and word.applied:
             return word.answer
@@ -64,3 +66,14 @@ def ask(settings: Settings, verb: str, who: str, why: str, patience_s: float = P
         time.sleep(LOOK_S)
     back = f"`edge-agent status --withdraw {order.id[:8]}` takes it back"
     return f"no agent runs here at present; the order waits, and is the first thing that the next run carries out; {back}"
+
+
+def _refuse_if_hopeless(view: JournalView, order: Order) -> None:
+    """Raise EdgeAgentError for an order that the next run could only refuse: its episode is none that the journal knows."""
+    named = order.episode
+    if named is None:
+        return
+    told = view.look(lambda connection: operation.episode(connection, named))
+    if told is None or order.stream not in {None, told["stream"]}:
+        on = f" on stream {order.stream}" if order.stream else ""
+        raise EdgeAgentError("refused", f"no episode {named} is known{on}", "nothing was changed; `edge-agent alarm list` names them")

@@ -120,7 +120,7 @@ def test_a_run_without_frames_carries_out_every_order_that_waits(tmp_path: Path,
     with AgentProcess(tmp_path / "home", tmp_path / "images", model_dirs=models) as agent:
         assert agent.run_once() == 0, agent.log
         for _ in range(6):
-            said(agent, "baseline", "ack", "nope", *WHO)
+            said(agent, "baseline", "ack", *WHO)
         said(agent, "hold", *WHO)
         assert len(list((agent.state_dir / "orders").iterdir())) == 7
         assert agent.run_once() == 0, agent.log
