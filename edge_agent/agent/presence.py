@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_agent import __version__
 from edge_agent.config import read_secret
-from edge_agent.core.errors import ConfigurationError
 from edge_agent.core.whole_file import write_whole
 from edge_agent.journal import running
 from edge_agent.observe import get
@@ -96,19 +93,6 @@ def present(settings: Settings) -> Present | None:
     except (OSError, ValidationError):
         card = None
     return Present(pid, account, memory, card if card is not None and card.pid == pid else None)
-
-
-def readiness(settings: Settings, agent: Present) -> Readiness:
-    """How the agent's parts stand, by its own word."""
-    try:
-        status, body = ask_agent(settings, agent, "/readyz")
-        told: Any = json.loads(body) if status in {200, 503} else None
-        if isinstance(told, dict):
-            return Readiness(str(told["status"]), dict(told["parts"]))
-        why = "it answers 401: the token has changed since it started" if status == 401 else f"it answers {status}"
-    except (OSError, http.client.HTTPException, ValueError, KeyError, ConfigurationError) as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-    return Readiness("", {}, why)
 
 
 def ask_agent(settings: Settings, agent: Present, path: str) -> tuple[int, bytes]:

@@ -55,7 +55,7 @@ class UnderstoodFrame:
         shape, dtype: as stored, data bar included; () and "" where it could not be read.
         bits: bits a pixel really uses, where the file says so.
         bar_rows: rows of the data bar at the bottom.
-        least, greatest: the range of the values that are finite numbers.
+        least, greatest: the range of the frame's values that are finite numbers, without its data bar.
         acquisition, sources, side_car, axis: see Page.
         refused: why it is no frame for a model, if it is none.
     """
@@ -176,7 +176,7 @@ def _some(pages: Iterator[Page], limits: DecodeLimits) -> Iterator[Page]:
 
 
 def _told(place: int, page: Page, refused: RefusedFrame | None) -> UnderstoodFrame:
-    least, greatest = _range(page.values)
+    least, greatest = _range(page.values[: len(page.values) - page.bar_rows])
     return UnderstoodFrame(
         place,
         page.values.shape,

@@ -54,9 +54,8 @@ def _stored(frame: UnderstoodFrame) -> str:
     height, width, *channels = frame.shape
     used = f", {frame.bits} bits used" if frame.bits is not None else ""
     colours = f" in {channels[0]} channels" if channels else ""
-    of_all = " with the data bar" if values and frame.bar_rows else ""
     bar = f"; the {frame.bar_rows} rows of its data bar are left out" if frame.bar_rows else ""
-    return f"{width} x {height} pixels{colours}, {frame.dtype}{used}{values}{of_all}{bar}"
+    return f"{width} x {height} pixels{colours}, {frame.dtype}{used}{values}{bar}"
 
 
 def _named(term: str) -> str:

@@ -8,7 +8,7 @@ from edge_agent.journal.alerts import AlertOutbox
 from edge_agent.journal.commit import Commit, FinishedFile, FrameRecord, Outcome
 from edge_agent.journal.episodes import ScoredFrame
 from edge_agent.journal.journal import Journal
-from edge_agent.journal.lock import holder, running
+from edge_agent.journal.lock import running
 from edge_agent.journal.operation import Baseline, Execution, Hold, Standing, Word
 from edge_agent.journal.place import network_file_system
 from edge_agent.journal.view import JournalStatus, JournalView, Quarantined, StreamStatus
@@ -32,7 +32,6 @@ __all__ = [
     "Standing",
     "StreamStatus",
     "Word",
-    "holder",
     "network_file_system",
     "operation",
     "running",

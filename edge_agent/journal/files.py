@@ -49,12 +49,21 @@ class Directories:
 
 
 def adopt(connection: sqlite3.Connection, stream: str, files: Iterable[FileIdentity]) -> None:
-    """Know `files` without admitting them."""
+    """Know `files` of `stream` without admitting them."""
     directories = Directories(connection)
+    rows = []
+    for file in files:
+        directory, _, name = file.path.rpartition("/")
+        rows.append((directories.number(stream, directory), stored(name), file.size, file.mtime_ns))
+    rows.sort(key=_place)  # in the order of the table each of its pages is written once
     connection.executemany(
-        "INSERT INTO file VALUES (?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns",
-        ((*directories.locate(FileIdentity(stream, file.path, file.size, file.mtime_ns)), file.size, file.mtime_ns) for file in files),
+        "INSERT INTO file VALUES (?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns", rows
     )
+
+
+def _place(row: tuple[int, str | bytes, int, int]) -> tuple[int, bool, str | bytes]:
+    directory, name, *_ = row
+    return directory, isinstance(name, bytes), name
 
 
 def admit(connection: sqlite3.Connection, files: Sequence[SettledFile]) -> list[Admission]:

@@ -231,5 +231,5 @@ def _not_judged(connection: sqlite3.Connection, stream: str) -> dict[str, int]:
         (stream, RECENT),
     ).fetchall()
     rest = found[NAMED:]
-    others = {f"{len(rest)} other reasons": sum(frames for _, frames in rest)} if rest else {}
+    others = {f"{len(rest)} other {'reason' if len(rest) == 1 else 'reasons'}": sum(frames for _, frames in rest)} if rest else {}
     return dict(found[:NAMED]) | others

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from edge_agent.core.protocols import KnownNames
 
 NOTHING: KnownNames = MappingProxyType({})
-PORTION = 50_000
-"""The most files of a folder that are held at once, 20 MB of them: there may be a million."""
+PORTION = 100_000
+"""The most files of a folder that are held at once, 40 MB of them: there may be a million."""
 EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1
 """SQLite's integers: the years 1677 to 2262; file systems hold more, and instruments' clocks are set to anything."""
 

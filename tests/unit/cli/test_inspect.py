@@ -17,7 +17,8 @@ from edge_agent.cli import app
 from edge_agent.cli.inspect import command as inspect_verb
 from edge_agent.core.errors import EdgeAgentError, ModelError
 from edge_agent.core.frame import Acquisition
-from edge_agent.frames import readers
+from edge_agent.frames import readers, understanding
+from edge_agent.frames.page import Page
 from edge_agent.frames.readers import BUILT_IN
 from edge_agent.frames.understanding import MOST_SHOWN, UnderstoodFrame, understand_here
 from edge_agent.inspection import formats, whole, words
@@ -162,10 +163,18 @@ def test_its_help_tells_how_many_frames_are_shown() -> None:
     assert f"Of a stack the first {MOST_SHOWN} frames are shown" in " ".join(str(inspect_verb.__doc__).split())
 
 
-def test_a_range_of_values_says_that_it_counts_the_data_bar_and_one_key_is_one() -> None:
+@pytest.mark.parametrize(("bar_rows", "greatest"), [(0, 255.0), (4, 7.0)])
+def test_the_range_is_that_of_the_frame_without_its_data_bar(bar_rows: int, greatest: float) -> None:
+    values = np.full((16, 8), 7, np.uint8)
+    values[-4:] = 255
+    told = understanding._told(0, Page(values, bar_rows=bar_rows), None)
+    assert (told.least, told.greatest) == (7.0, greatest)
+
+
+def test_the_data_bar_is_told_beside_the_range_and_one_key_is_one() -> None:
     frame = UnderstoodFrame(0, (64, 80), "uint8", None, 4, 0.0, 255.0, Acquisition(extra={"CM_TITLE": "A17"}))
     stored, further = words.lines_of(frame)
-    assert stored == "80 x 64 pixels, uint8, values 0 to 255 with the data bar; the 4 rows of its data bar are left out"
+    assert stored == "80 x 64 pixels, uint8, values 0 to 255; the 4 rows of its data bar are left out"
     assert further == "1 further key of the vendor's, shown with --all"
     (stored, _) = words.lines_of(replace(frame, bar_rows=0))
     assert stored == "80 x 64 pixels, uint8, values 0 to 255"
