@@ -31,7 +31,7 @@ NAMES: tuple[bytes, ...] = (
     b"x" * 251 + b".tif",
     b"_" * 120 + b"1_" * 50 + b".tif",
 )
-FOLDER_NAMES: tuple[bytes, ...] = (b"sample \xff\xfe", b"sam\nple", b"..hidden no", b"x" * 255, "\u202esample".encode())
+FOLDER_NAMES: tuple[bytes, ...] = (b"sample \xff\xfe", b"sam\nple", b"not ..hidden", b"x" * 255, "\u202esample".encode())
 DEEPEST = 40
 
 
