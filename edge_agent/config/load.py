@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 
 from edge_agent.config.mistaken import Mistaken, broken_texts
-from edge_agent.config.settings import AgentSettings, Settings
+from edge_agent.config.settings import AgentSettings, AlertSettings, HttpSettings, KafkaSettings, LogSettings, Settings, StreamSettings
 from edge_agent.config.toml_text import parse, read_text
 from edge_agent.core.errors import ConfigurationError
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 PREFIX = "EDGE_AGENT__"
 NEARLY = "EDGEAGENT__"
-SECTION_AND_KEY = re.compile(rf"EDGE_?AGENT_+({'|'.join(Settings.model_fields)})_+(.+)", re.IGNORECASE)
+SECTIONS = (AgentSettings, StreamSettings, KafkaSettings, AlertSettings, HttpSettings, LogSettings)
+KEYS = frozenset(key for section in SECTIONS for key in section.model_fields)
+SECTION_AND_KEY = re.compile(rf"EDGE_?AGENT_+({'|'.join(Settings.model_fields)})_+(?:(\d+)_+)?(.+)", re.IGNORECASE)
 OF_THE_AGENT = re.compile(rf"EDGE_?AGENT_+({'|'.join(AgentSettings.model_fields)})", re.IGNORECASE)
 """Variables that were meant for a setting, and would be passed over in silence."""
 S = TypeVar("S", bound=BaseModel)
@@ -115,9 +117,9 @@ def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> dict[Loca
 
 
 def _meant(name: str) -> str | None:
-    """The right name of a variable that all but names a setting."""
-    if found := SECTION_AND_KEY.fullmatch(name):
-        return f"{PREFIX}{found[1]}__{found[2]}"
+    """The right name of a variable that all but names a setting; Kubernetes has some of its own, such as EDGE_AGENT_HTTP_SERVICE_HOST."""
+    if (found := SECTION_AND_KEY.fullmatch(name)) and found[3].lower().partition("__")[0] in KEYS:
+        return PREFIX + "__".join(filter(None, found.groups()))
     if found := OF_THE_AGENT.fullmatch(name):
         return f"{PREFIX}AGENT__{found[1]}"
     return f"{PREFIX}{name[len(NEARLY) :]}" if name.upper().startswith(NEARLY) else None

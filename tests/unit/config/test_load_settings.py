@@ -133,6 +133,13 @@ def test_a_variable_with_one_underscore_is_refused_with_its_right_name(tmp_path:
 
 
 @pytest.mark.parametrize(
+    "name", ["EDGE_AGENT_SERVICE_HOST", "EDGE_AGENT_PORT", "EDGE_AGENT_HTTP_SERVICE_HOST", "EDGE_AGENT_HTTP_PORT_9108_TCP"]
+)
+def test_what_kubernetes_sets_is_nobodys_mistake(tmp_path: Path, name: str) -> None:
+    load_settings(written(tmp_path, FIVE_LINES), {name: "x"})
+
+
+@pytest.mark.parametrize(
     ("name", "right"),
     [
         ("EDGE_AGENT_STATE_DIR", "EDGE_AGENT__AGENT__STATE_DIR"),
@@ -142,6 +149,8 @@ def test_a_variable_with_one_underscore_is_refused_with_its_right_name(tmp_path:
         ("EDGEAGENT__STREAM__0__PATH", "EDGE_AGENT__STREAM__0__PATH"),
         ("EDGEAGENT__KAFFKA", "EDGE_AGENT__KAFFKA"),
         ("EDGEAGENT_HTTP_TOKEN", "EDGE_AGENT__HTTP__TOKEN"),
+        ("EDGE_AGENT_STREAM_0_PATH", "EDGE_AGENT__STREAM__0__PATH"),
+        ("EDGE_AGENT_STREAM__0__MODEL__NAME", "EDGE_AGENT__STREAM__0__MODEL__NAME"),
     ],
 )
 def test_a_variable_that_all_but_names_a_setting_is_refused_with_its_right_name(tmp_path: Path, name: str, right: str) -> None:
